@@ -1,0 +1,271 @@
+import { z } from 'zod'
+
+/**
+ * The contract between operator and mover (protocols.md 0). The operator writes one MoveSpec into `GRANARY_MOVE_SPEC`; the mover answers with an
+ * exit code and a MoveResult as termination message. References only, no secret.
+ */
+export const exitCodes = {
+  done: 0,
+  invalid: 10,
+  drifted: 11,
+  noSpace: 12,
+  credentials: 13,
+  corrupt: 14,
+  conflict: 15,
+  writersActive: 16,
+  unreadable: 17,
+  transient: 20,
+} as const
+
+/** The longest MoveSpec, in bytes of JSON. */
+export const maxSpecBytes = 64 * 1024
+/** The longest MoveResult, in bytes of JSON: the kubelet cuts termination messages at 4,096. */
+export const maxResultBytes = 3500
+
+/** Where things are in a mover's container. */
+export const moverPaths = {
+  data: '/data',
+  base: '/base',
+  store: '/store',
+  credentials: '/credentials',
+  ca: '/ca',
+} as const
+
+export const MoveLocation = z.object({
+  /** Credentials lie in /credentials/<name>/, an own CA in /ca/<name>/ca.crt. */
+  name: z.string(),
+  s3: z
+    .object({
+      bucket: z.string(),
+      region: z.string().optional(),
+      endpoint: z.string().optional(),
+      forcePathStyle: z.boolean().optional(),
+    })
+    .optional(),
+  gcs: z.object({ bucket: z.string(), endpoint: z.string().optional() }).optional(),
+  /** Empty, or ends in a slash. */
+  prefix: z.string(),
+  /** Files: keys of the Secret as files; Ambient: the pod's own identity; Anonymous: none. */
+  credentials: z.enum(['Files', 'Ambient', 'Anonymous']),
+  customCA: z.boolean().optional(),
+})
+export type MoveLocation = z.output<typeof MoveLocation>
+
+/** A Dataset's directory in the store: `prefix` is the whole `<prefix><namespace>/<name>/`. */
+const StoredDataset = z.object({
+  namespace: z.string(),
+  name: z.string(),
+  uid: z.string(),
+  /** spec.adopt: take the directory over from another uid. */
+  adopt: z.boolean().optional(),
+})
+export type StoredDataset = z.output<typeof StoredDataset>
+
+/** What a version says of itself, fixed when it opens, so that a retry writes the same record. */
+export const Intent = z.object({
+  sequence: z.int(),
+  createdAt: z.string(),
+  parent: z.int().optional(),
+  message: z.string().optional(),
+  tags: z.array(z.string()).optional(),
+  producer: z.record(z.string(), z.string()).optional(),
+  inputs: z.array(z.object({ ref: z.string(), version: z.string(), digest: z.string() })).optional(),
+})
+export type Intent = z.output<typeof Intent>
+
+/** A committed version as a mover needs it. */
+const Committed = z.object({ sequence: z.int(), root: z.string(), digest: z.string() })
+
+const filters = {
+  include: z.array(z.string()).optional(),
+  exclude: z.array(z.string()).optional(),
+  allowEmpty: z.boolean().optional(),
+}
+
+export const MoveSpec = z.union([
+  z.object({
+    op: z.literal('Import'),
+    dataset: StoredDataset,
+    store: MoveLocation,
+    source: MoveLocation,
+    ...filters,
+    mode: z.enum(['Auto', 'Reference', 'Copy']),
+    intent: Intent,
+    /** The latest version: the same content digest makes no new one; equal files are not stored twice. */
+    parent: Committed.optional(),
+  }),
+  z.object({
+    op: z.literal('Scan'),
+    items: z.array(z.object({ dataset: StoredDataset, source: MoveLocation, ...filters })),
+  }),
+  z.object({ op: z.literal('Probe'), locations: z.array(MoveLocation) }),
+  z.object({
+    op: z.literal('Populate'),
+    store: MoveLocation,
+    /** Where `u` lines point; absent for versions without. */
+    source: MoveLocation.optional(),
+    version: Committed,
+    /** ReadOnly: files 0444/0555, directories 0555. Working: 0666/0777. */
+    modes: z.enum(['ReadOnly', 'Working']),
+    /** Whole bytes that the volume was made for, to say `no space` before a byte moves. */
+    capacity: z.int().optional(),
+  }),
+  z.object({
+    op: z.literal('Finalize'),
+    dataset: StoredDataset,
+    store: MoveLocation,
+    intent: Intent,
+    base: Committed.optional(),
+    allowEmpty: z.boolean().optional(),
+  }),
+  z.object({
+    op: z.literal('Mirror'),
+    store: MoveLocation,
+    source: MoveLocation.optional(),
+    version: Committed,
+    destination: MoveLocation,
+    prune: z.boolean(),
+    onConflict: z.enum(['Fail', 'Overwrite']),
+    /** What was mirrored last: an object that still is what this version says may be replaced. */
+    previous: Committed.optional(),
+  }),
+  z.object({
+    op: z.literal('Adopt'),
+    dataset: StoredDataset,
+    store: MoveLocation,
+    /** Only versions below this number; newest first. Absent: from the newest. */
+    before: z.int().optional(),
+  }),
+])
+export type MoveSpec = z.output<typeof MoveSpec>
+export type Operation = MoveSpec['op']
+
+/** Done, exit code 0: what the operation found. */
+export type MoveDone =
+  | {
+      op: 'Import'
+      outcome: 'Committed' | 'Unchanged'
+      sequence?: number
+      digest: string
+      root: string
+      files: number
+      bytes: number
+      mode: 'Reference' | 'Copy'
+      modeReason: string
+      /** Of the listing that was imported, to compare with a later Scan's. */
+      fingerprint: string
+      /** Keys that were skipped (the prefix itself, directory markers), and names that differ only by case or normalization. */
+      skipped: number
+      warnings?: string[]
+    }
+  | {
+      op: 'Scan'
+      outcome: 'Done'
+      /** In the order of the spec. `fingerprint`: sha256 over the sorted lines key, size, etag, version of what the filters let through. */
+      items: (
+        | { objects: number; bytes: number; fingerprint: string }
+        | { reason: MoveFailureReason; message: string }
+      )[]
+    }
+  | {
+      op: 'Probe'
+      outcome: 'Done'
+      locations: (
+        | {
+            putIfAbsent: boolean
+            getIfMatch: boolean
+            multipartIfAbsent: boolean
+            versioning: boolean
+            checksums: boolean
+          }
+        | { reason: MoveFailureReason; message: string }
+      )[]
+    }
+  | { op: 'Populate'; outcome: 'Done'; files: number; bytes: number }
+  | {
+      op: 'Finalize'
+      outcome: 'Committed'
+      sequence: number
+      digest: string
+      root: string
+      files: number
+      bytes: number
+      /** bytes that had to be uploaded */
+      uploaded: number
+      warnings?: string[]
+    }
+  | { op: 'Mirror'; outcome: 'Done'; files: number; bytes: number; written: number; removed: number }
+  | {
+      op: 'Adopt'
+      outcome: 'Done'
+      /** Newest first, at most 10 in a result. */
+      versions: {
+        n: number
+        digest: string
+        root: string
+        files: number
+        bytes: number
+        at: string
+        parent?: number
+        message?: string
+        import?: 'Reference' | 'Copy'
+      }[]
+      /** There are older ones: ask again with `before` = the last n. */
+      more: boolean
+    }
+
+/** Reasons of src/api/conditions.ts that a mover can end with. */
+export type MoveFailureReason =
+  | 'InvalidSpec'
+  | 'InvalidKeys'
+  | 'SourceNotFound'
+  | 'SourceEmpty'
+  | 'EmptyOutput'
+  | 'SourceDrifted'
+  | 'InsufficientSpace'
+  | 'CredentialsMissing'
+  | 'CredentialsDenied'
+  | 'Corrupt'
+  | 'CommitConflict'
+  | 'AdoptionRequired'
+  | 'DestinationChanged'
+  | 'WritersActive'
+  | 'UnreadableFiles'
+  | 'Unreachable'
+
+export interface MoveFailed {
+  op: Operation | 'Unknown'
+  outcome: 'Failed'
+  reason: MoveFailureReason
+  /** A sentence for the user: what is wrong, what to do. */
+  message: string
+  /** The first five files or keys concerned, each cut to 200 bytes. */
+  names?: string[]
+}
+
+export type MoveResult = MoveDone | MoveFailed
+
+/** One JSON line on the mover's stdout every few seconds, only when something moved. */
+export interface MoveProgress {
+  progress: { filesDone: number; filesTotal?: number; bytesDone: number; bytesTotal?: number; bytesPerSecond: number }
+}
+
+/** Which exit code a failure has. */
+export const exitCodeOf: Record<MoveFailureReason, number> = {
+  InvalidSpec: exitCodes.invalid,
+  InvalidKeys: exitCodes.invalid,
+  SourceNotFound: exitCodes.invalid,
+  SourceEmpty: exitCodes.invalid,
+  EmptyOutput: exitCodes.invalid,
+  SourceDrifted: exitCodes.drifted,
+  InsufficientSpace: exitCodes.noSpace,
+  CredentialsMissing: exitCodes.credentials,
+  CredentialsDenied: exitCodes.credentials,
+  Corrupt: exitCodes.corrupt,
+  CommitConflict: exitCodes.conflict,
+  AdoptionRequired: exitCodes.conflict,
+  DestinationChanged: exitCodes.conflict,
+  WritersActive: exitCodes.writersActive,
+  UnreadableFiles: exitCodes.unreadable,
+  Unreachable: exitCodes.transient,
+}

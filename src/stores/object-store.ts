@@ -1,0 +1,113 @@
+import type { Readable } from 'node:stream'
+
+/** One object as a listing gives it. `key` is the whole key, prefix included. */
+export interface ListedObject {
+  key: string
+  /** bytes */
+  size: number
+  etag?: string
+  /** Version id (S3) or generation (GCS), where the bucket keeps versions. */
+  version?: string
+  /** milliseconds since 1970 */
+  modified?: number
+}
+
+/** What a store says of an object when it is read or written. */
+export interface ObjectInfo {
+  size: number
+  etag?: string
+  version?: string
+  /** Checksums that the store holds for the whole object, lower-case hex. */
+  checksums?: { md5?: string; sha256?: string; crc32c?: string; crc32?: string; crc64nvme?: string; sha1?: string }
+}
+
+export interface GetOptions {
+  /** First byte and length; the whole object if absent. */
+  range?: { offset: number; length: number }
+  /** This very version. */
+  version?: string
+  /** Fails with `changed` if the object has another etag now. */
+  ifMatch?: string
+  signal?: AbortSignal
+}
+
+export interface PutOptions {
+  /** Fails with `exists` if there is an object of that key. */
+  ifAbsent?: boolean
+  /** Fails with `changed` if the object there has another etag. */
+  ifMatch?: string
+  contentType?: string
+  signal?: AbortSignal
+}
+
+export interface Capabilities {
+  putIfAbsent: boolean
+  getIfMatch: boolean
+  multipartIfAbsent: boolean
+  /** The bucket keeps old object versions. */
+  versioning: boolean
+  checksums: boolean
+}
+
+/** Why a store call failed; what to do next follows from it. `retryable` ones were already tried several times inside the store. */
+export type StoreFailure =
+  | 'not-found' // object or version
+  | 'no-bucket'
+  | 'changed' // ifMatch refused
+  | 'exists' // ifAbsent refused
+  | 'credentials' // missing, wrong or expired
+  | 'denied' // known identity, not allowed
+  | 'corrupt' // bytes differ from what the store itself recorded, after retries
+  | 'unreachable' // no connection, no such host, stalled, 5xx, throttled: transient
+  | 'invalid' // the request makes no sense to the store
+
+export class StoreError extends Error {
+  readonly failure: StoreFailure
+  /** The key concerned, if there is one. Messages never hold a credential, a signature or a query string. */
+  readonly key: string | undefined
+  constructor(failure: StoreFailure, message: string, key?: string, options?: ErrorOptions) {
+    super(message, options)
+    this.name = 'StoreError'
+    this.failure = failure
+    this.key = key
+  }
+}
+
+/**
+ * A bucket or directory. Keys are whole keys. Every call retries what is transient with backoff and jitter, detects stalls (no byte for 30 s by
+ * default), and ends in a StoreError otherwise. Nothing is ever buffered beyond a part.
+ */
+export interface ObjectStore {
+  /** For messages: `s3://bucket`, never credentials. */
+  readonly name: string
+  /** In the byte order of UTF-8 keys, page by page. `versions`: also asks for the current version id of each object (no request per object). */
+  list(
+    prefix: string,
+    options?: { versions?: boolean; startAfter?: string; signal?: AbortSignal },
+  ): AsyncIterable<ListedObject>
+  head(key: string, options?: { version?: string; signal?: AbortSignal }): Promise<ObjectInfo | undefined>
+  /**
+   * The bytes. The stream itself resumes after a broken connection with a ranged get of the same version or etag (so it never mixes two
+   * states: `changed` instead), checks the length, and checks a whole object against the store's own checksum (sha256, md5 etag, crc32c …) where there is one.
+   */
+  get(key: string, options?: GetOptions): Promise<{ info: ObjectInfo; body: Readable }>
+  /** Small objects: at most 8 MiB. Verified by checksum header where the store supports it. */
+  put(key: string, bytes: Uint8Array, options?: PutOptions): Promise<ObjectInfo>
+  /**
+   * Big or small: `open(offset, length)` gives the bytes of a range, and may be called again for a retry; multipart and parallel above a part's size.
+   * An upload that fails is aborted, so that no parts are left.
+   */
+  upload(
+    key: string,
+    size: number,
+    open: (offset: number, length: number) => Readable,
+    options?: PutOptions,
+  ): Promise<ObjectInfo>
+  /** Up to 1,000 keys a call inside; a key that is not there is fine. */
+  remove(keys: string[], signal?: AbortSignal): Promise<void>
+  /** Multipart uploads under the prefix that nobody finished: aborted. Returns how many. */
+  abortUploads(prefix: string, signal?: AbortSignal): Promise<number>
+  /** What the store can do, found by trying under `prefix` (objects it makes are removed again). */
+  probe(prefix: string, signal?: AbortSignal): Promise<Capabilities>
+  close(): Promise<void>
+}
