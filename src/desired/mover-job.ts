@@ -1,0 +1,167 @@
+import type { KubeObject } from '../api/meta.ts'
+import { type MoveSpec, moverPaths } from '../api/move.ts'
+import { childLabels, moverName, ownerReferences } from './labels.ts'
+import { identity, type MoverAccess } from './location.ts'
+
+/** The uid and gid of a mover that nobody told otherwise. */
+export const moverUid = 65532
+
+interface Resources {
+  requests?: Record<string, string | number> | undefined
+  limits?: Record<string, string | number> | undefined
+}
+
+/** What users may say about mover pods: on a Dataset, on a StorageProvider. */
+export interface MoverSettings {
+  resources?: Resources | undefined
+  nodeSelector?: Record<string, string> | undefined
+  tolerations?: unknown[] | undefined
+  affinity?: Record<string, unknown> | undefined
+  priorityClassName?: string | undefined
+  podLabels?: Record<string, string> | undefined
+  podAnnotations?: Record<string, string> | undefined
+  imagePullSecrets?: { name?: string | undefined }[] | undefined
+  securityContext?: Record<string, unknown> | undefined
+}
+
+/** What the operator's config says about mover pods. */
+export interface MoverConfig {
+  moverImage: string
+  moverResources: Resources
+}
+
+export interface RunAs {
+  uid: number
+  gid?: number
+  groups?: number[]
+}
+
+export interface MoverJobInput {
+  spec: MoveSpec
+  attempt: number
+  namespace: string
+  owner: KubeObject
+  dataset?: string
+  version?: string
+  /** Every location that `spec` names. */
+  locations: MoverAccess[]
+  /** The claim at /data. `fill`: a volume that Granary fills, so it may be given the mover's group. */
+  data?: { claimName: string; readOnly: boolean; fill?: boolean }
+  runAs?: RunAs
+  settings?: MoverSettings
+  config: MoverConfig
+}
+
+interface Mounted {
+  volume: Record<string, unknown>
+  mount: { name: string; mountPath: string; readOnly?: boolean }
+}
+
+const mountsOf = (input: MoverJobInput): Mounted[] => {
+  const mounted: Mounted[] = [{ volume: { name: 'tmp', emptyDir: {} }, mount: { name: 'tmp', mountPath: '/tmp' } }]
+  if (input.data !== undefined)
+    mounted.push({
+      volume: {
+        name: 'data',
+        // A claim that is mounted read-only in the container may be writable in the pod: a volume source that is read-only can't replay its journal.
+        persistentVolumeClaim: { claimName: input.data.claimName },
+      },
+      mount: { name: 'data', mountPath: moverPaths.data, readOnly: input.data.readOnly },
+    })
+  for (const { location, credentials, caConfigMapName } of input.locations) {
+    // optional: what is missing must be the mover's sentence, not a pod that never starts.
+    if (credentials?.secretName !== undefined)
+      mounted.push({
+        volume: {
+          name: `credentials-${location.name}`,
+          secret: { secretName: credentials.secretName, optional: true, defaultMode: 0o444 },
+        },
+        mount: {
+          name: `credentials-${location.name}`,
+          mountPath: `${moverPaths.credentials}/${location.name}`,
+          readOnly: true,
+        },
+      })
+    if (caConfigMapName !== undefined)
+      mounted.push({
+        volume: { name: `ca-${location.name}`, configMap: { name: caConfigMapName, optional: true } },
+        mount: { name: `ca-${location.name}`, mountPath: `${moverPaths.ca}/${location.name}`, readOnly: true },
+      })
+  }
+  return mounted
+}
+
+const podSecurity = ({ runAs, data, settings }: MoverJobInput): Record<string, unknown> => ({
+  ...settings?.securityContext,
+  runAsNonRoot: runAs?.uid !== 0,
+  runAsUser: runAs?.uid ?? moverUid,
+  runAsGroup: runAs?.gid ?? runAs?.uid ?? moverUid,
+  ...(runAs?.groups === undefined || runAs.groups.length === 0 ? {} : { supplementalGroups: runAs.groups }),
+  ...(data?.fill === true ? { fsGroup: moverUid, fsGroupChangePolicy: 'OnRootMismatch' } : {}),
+  seccompProfile: { type: 'RuntimeDefault' },
+})
+
+/** Settings that go into the pod as they are. */
+const placement = (settings: MoverSettings | undefined): Record<string, unknown> =>
+  Object.fromEntries(
+    (['nodeSelector', 'tolerations', 'affinity', 'priorityClassName', 'imagePullSecrets'] as const).flatMap((key) =>
+      settings?.[key] === undefined ? [] : [[key, settings[key]]],
+    ),
+  )
+
+/**
+ * The Job of one attempt to move something: under the restricted pod security standard unless `runAs` is root, no API token, never
+ * restarted by itself. Its locations must agree on one identity (`identity`).
+ */
+export const moverJob = (input: MoverJobInput): KubeObject & { spec: Record<string, unknown> } => {
+  const { spec, attempt, namespace, owner, settings, config } = input
+  const ownerUid = owner.metadata.uid ?? ''
+  const labels = childLabels({ role: 'mover', ownerUid, dataset: input.dataset, version: input.version })
+  const mounted = mountsOf(input)
+  const runsAs = identity(input.locations)
+  // Root without any capability reads only what root owns; what a root writer unpacked may belong to anybody.
+  const capabilities = input.runAs?.uid === 0 ? { drop: ['ALL'], add: ['DAC_OVERRIDE'] } : { drop: ['ALL'] }
+  return {
+    apiVersion: 'batch/v1',
+    kind: 'Job',
+    metadata: {
+      name: moverName(spec.op, ownerUid, attempt),
+      namespace,
+      labels,
+      ownerReferences: ownerReferences(owner, namespace),
+    },
+    spec: {
+      backoffLimit: 0,
+      template: {
+        metadata: {
+          labels: { ...settings?.podLabels, ...labels },
+          ...(settings?.podAnnotations === undefined ? {} : { annotations: settings.podAnnotations }),
+        },
+        spec: {
+          ...placement(settings),
+          ...('serviceAccountName' in runsAs ? { serviceAccountName: runsAs.serviceAccountName } : {}),
+          restartPolicy: 'Never',
+          automountServiceAccountToken: false,
+          enableServiceLinks: false,
+          securityContext: podSecurity(input),
+          containers: [
+            {
+              name: 'mover',
+              image: config.moverImage,
+              args: ['mover'],
+              env: [{ name: 'GRANARY_MOVE_SPEC', value: JSON.stringify(spec) }],
+              resources: settings?.resources ?? config.moverResources,
+              securityContext: {
+                allowPrivilegeEscalation: false,
+                readOnlyRootFilesystem: true,
+                capabilities,
+              },
+              volumeMounts: mounted.map((one) => one.mount),
+            },
+          ],
+          volumes: mounted.map((one) => one.volume),
+        },
+      },
+    },
+  }
+}
