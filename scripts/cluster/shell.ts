@@ -1,0 +1,15 @@
+import { execFile } from 'node:child_process'
+import { promisify } from 'node:util'
+
+const execute = promisify(execFile)
+
+/** Runs a program to its end and returns what it printed; an error carries what it said on stderr. */
+export const run = async (program: string, args: readonly string[]): Promise<string> => {
+  try {
+    const { stdout } = await execute(program, [...args], { maxBuffer: 64 * 1024 * 1024 })
+    return stdout
+  } catch (error) {
+    const stderr = (error as { stderr?: string }).stderr?.trim() ?? ''
+    throw new Error(`${program} ${args.join(' ')} failed: ${stderr || (error as Error).message}`)
+  }
+}

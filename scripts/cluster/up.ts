@@ -1,0 +1,125 @@
+import { existsSync } from 'node:fs'
+import { writeFile } from 'node:fs/promises'
+import { type ClusterApi, openApi } from './api.ts'
+import { createCgroups } from './cgroups.ts'
+import {
+  apiServer,
+  apiServerUrl,
+  controllerManager,
+  createCredentials,
+  etcd,
+  nodeName,
+  scheduler,
+} from './control-plane.ts'
+import { drivers } from './csi/drivers.ts'
+import { type Daemon, daemonLogTail, daemonRuns, startDaemon } from './daemon.ts'
+import { down } from './down.ts'
+import { loadGranaryImage, loadPauseImage } from './images.ts'
+import { createNetwork } from './network.ts'
+import { containerd, kubelet, kubeProxy, writeNodeSettings } from './node.ts'
+import { applySnapshotDefinitions, applyStorage } from './objects.ts'
+import { repository, statePaths } from './paths.ts'
+import { ensurePrerequisites } from './prerequisites.ts'
+import type { ProcessIdentity } from './processes.ts'
+import { allPrograms, ensurePrograms } from './programs.ts'
+import { createS3Access, readS3Access, versitygw } from './s3.ts'
+import { createSandbox, findSandbox, fromOutside } from './sandbox.ts'
+import { run } from './shell.ts'
+import { csiDriver, csiSnapshotter, snapshotController } from './snapshots.ts'
+import { isComplete, stoppedDaemons } from './status.ts'
+import { waitFor } from './wait.ts'
+
+type Log = (line: string) => void
+
+/** Makes the cluster what this tree says: starts it when it isn't whole, and loads Granary's image when that changed. */
+export const up = async (log: Log): Promise<void> => {
+  await ensurePrerequisites(log)
+  await ensurePrograms(allPrograms, log)
+  await run(process.execPath, [`${repository}/scripts/build.ts`])
+  const running = findSandbox()
+  if (running && isComplete() && stoppedDaemons().length === 0) {
+    log(`the cluster runs${(await loadGranaryImage(running)) ? '; loaded the changed image granary:dev' : ''}`)
+    return
+  }
+  if (existsSync(statePaths.sandbox)) log('cleaning up what an earlier cluster left')
+  await down()
+  await start(log)
+}
+
+const start = async (log: Log) => {
+  const sandbox = await createSandbox()
+  await createNetwork(sandbox)
+  await createCgroups()
+  await createCredentials()
+  await writeNodeSettings()
+  await createS3Access()
+  const begin = (daemon: Daemon) => startDaemon(sandbox, daemon)
+
+  log('starting the control plane')
+  begin(etcd())
+  begin(apiServer())
+  begin(containerd())
+  begin(versitygw())
+  const images = loadImages(sandbox)
+  // What it throws is thrown below; until then it must not end the process.
+  images.catch(() => {})
+  const api = openApi()
+  try {
+    await answers('kube-apiserver', async () => (await api.text('/readyz')) === 'ok', 90)
+    for (const daemon of [controllerManager(), scheduler(), kubeProxy()]) begin(daemon)
+    log('starting the node')
+    await images
+    begin(kubelet())
+    begin(csiDriver())
+    await applyStorage(api)
+    await applySnapshotDefinitions(api)
+    begin(snapshotController())
+    await answers('csi-driver', () => driversRegistered(api), 90)
+    begin(csiSnapshotter())
+    await answers('kubelet', () => nodeReady(api), 90)
+    await answers('kube-controller-manager', () => defaultAccount(api), 60)
+    await answers('versitygw', async () => (await fetch(readS3Access().endpoint)).status < 500, 30)
+    await writeFile(statePaths.complete, '')
+  } finally {
+    await api.close()
+  }
+}
+
+const loadImages = async (sandbox: ProcessIdentity) => {
+  const socket = fromOutside(sandbox, '/run/containerd/containerd.sock')
+  await answers('containerd', async () => existsSync(socket), 60)
+  await loadPauseImage(sandbox)
+  await loadGranaryImage(sandbox)
+}
+
+/** Waits until a daemon does its work; one that ended is reported at once, with the end of its log. */
+const answers = (daemon: string, probe: () => Promise<boolean>, seconds: number) => {
+  const attempt = async () => {
+    if (!daemonRuns(daemon)) throw new Error(`${daemon} ended:\n${daemonLogTail(daemon)}`)
+    return probe().catch(() => false)
+  }
+  return waitFor(`${daemon} (see: npm run cluster -- logs ${daemon})`, attempt, seconds)
+}
+
+const nodeReady = async (api: ClusterApi) => {
+  const node = await api.get<{ status: { conditions?: { type: string; status: string }[] } }>(
+    `/api/v1/nodes/${nodeName}`,
+  )
+  return node.status.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') ?? false
+}
+
+const driversRegistered = async (api: ClusterApi) => {
+  const node = await api.get<{ spec: { drivers?: { name: string }[] } }>(`/apis/storage.k8s.io/v1/csinodes/${nodeName}`)
+  return Object.values(drivers).every(({ name }) => node.spec.drivers?.some((driver) => driver.name === name))
+}
+
+// Pods are refused until the namespace has its service account.
+const defaultAccount = async (api: ClusterApi) =>
+  (await api.find('/api/v1/namespaces/default/serviceaccounts/default')) !== undefined
+
+/** The lines that tell a person what there is now. */
+export const summary = (kubectl: string): string[] => [
+  `Kubernetes answers at ${apiServerUrl}, S3 at ${readS3Access().endpoint}.`,
+  `kubectl is ${kubectl}`,
+  'For your shell: eval "$(npm run -s cluster -- env)"',
+]

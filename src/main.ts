@@ -1,0 +1,2 @@
+console.error('usage: granary operator | mover')
+process.exitCode = 2
