@@ -1,0 +1,244 @@
+import { z } from 'zod'
+import { sourceLocation, storeLocation, writeBackLocation } from './location.ts'
+import type { Condition, KubeObject } from './meta.ts'
+import { checkpoint, commitPolicy, selector, tag, versionNumber } from './ref-schema.ts'
+import {
+  conditions,
+  count,
+  duration,
+  failure,
+  listOf,
+  mapOf,
+  namespaceName,
+  objectName,
+  quantity,
+  setOf,
+  sha256,
+  stringMap,
+  text,
+  time,
+  withRules,
+} from './schema.ts'
+import { accessModes, moverSettings, storageClassName, workingVolume } from './volume.ts'
+
+const sync = z
+  .object({
+    maxAge: duration(
+      'A workload that wants latest and finds the last look older than this waits for a new one.',
+    ).optional(),
+    interval: duration('How often to look at the source; default: once, and on request.').optional(),
+    schedule: text('When to look at the source, in the five fields of cron: 0 3 * * *.', 128).optional(),
+    timeZone: text('Time zone of the schedule, such as Europe/Berlin; default: UTC.', 64).optional(),
+    suspend: z.boolean().default(false).meta({ description: 'true: do not look at the source.' }),
+  })
+  .meta({ description: 'When to look at the source again; changed content makes a new version.' })
+
+const volume = z
+  .object({
+    storageClassName: storageClassName.optional(),
+    accessModes: accessModes(
+      'Default: what the class can do for many readers, else ReadWriteOnce, said in status.',
+    ).optional(),
+    volumeSnapshotClassName: objectName('A VolumeSnapshotClass to keep snapshots with, of the same driver.').optional(),
+    size: quantity('Size of each volume; default: from the manifest, with headroom.').optional(),
+    keep: z.int().min(0).max(64).default(1).meta({ description: 'How many of the newest versions are kept ready.' }),
+    pins: setOf(
+      selector('A tag, latest, or a number such as v3.'),
+      64,
+      'Versions that are kept ready in any case.',
+    ).optional(),
+    idleTTL: duration('How long a claim beyond keep stays after its last use.').default('72h'),
+  })
+  .meta({ description: 'Keep versions ready as read-only claims named <dataset>-v<N>.' })
+
+const outputs = z
+  .object({
+    volume: workingVolume.optional().meta({ description: 'The volume to write in.' }),
+    commit: commitPolicy.default('OnSuccess'),
+    checkpoint: checkpoint.optional(),
+    tags: setOf(tag('A tag.'), 100, 'Tags that each such version asks for.').optional(),
+    allowEmpty: z.boolean().default(false).meta({ description: 'true: a version without any file is fine.' }),
+  })
+  .meta({ description: 'How versions look that workloads open.' })
+
+const retention = z
+  .object({
+    keepLast: z
+      .int()
+      .min(1)
+      .max(1_000_000)
+      .optional()
+      .meta({ description: 'How many of the newest stay; default: all.' }),
+    keepTagged: z.boolean().default(true).meta({ description: 'Versions with a tag stay.' }),
+    uncommittedTTL: duration('How long bytes stay that nobody will commit.').default('168h'),
+    deletedGrace: duration('How long a deleted version can be restored.').default('168h'),
+  })
+  .meta({ description: 'Which versions go.' })
+
+const allowedNamespaces = z
+  .object({
+    names: setOf(namespaceName('A namespace.'), 64, 'These namespaces.').optional(),
+    selector: z
+      .object({
+        matchLabels: stringMap('Labels that the namespace has.').optional(),
+        matchExpressions: listOf(
+          z.object({
+            key: text('Key of the label.', 317),
+            operator: z.enum(['In', 'NotIn', 'Exists', 'DoesNotExist']).meta({ description: 'How to compare.' }),
+            values: listOf(text('A value.', 63), 64, 'Values for In and NotIn.').optional(),
+          }),
+          16,
+          'Conditions on labels of the namespace.',
+        ).optional(),
+      })
+      .optional()
+      .meta({ description: 'Namespaces with these labels.' }),
+    maxFills: z
+      .int()
+      .min(1)
+      .max(1000)
+      .default(4)
+      .meta({ description: 'How many volumes are filled for others at once.' }),
+  })
+  .meta({ description: 'Who else may read; default: this namespace only.' })
+
+export const DatasetSpec = z.object({
+  description: text('What it is, for people.', 1024).optional(),
+  source: sourceLocation.optional(),
+  import: z.enum(['Auto', 'Reference', 'Copy', 'Mount']).default('Auto').meta({
+    description:
+      "How versions of the source are kept. Reference: they point at the source's objects by version id, no second copy. Copy: the bytes go into the store. Auto: Reference where the source keeps old object versions, else Copy; chosen once, with the reason in status. Mount: nfs and hostPath only: no versions, a live read-only claim <name>-live.",
+  }),
+  store: storeLocation.optional(),
+  adopt: z.boolean().default(false).meta({
+    description: 'true: take over what a Dataset of this namespace and name left in the store.',
+  }),
+  sync: sync.optional(),
+  volume: volume.optional(),
+  outputs: outputs.optional(),
+  writeBack: writeBackLocation.optional(),
+  tags: withRules(z.record(z.string(), versionNumber('A number such as v12.')), [
+    {
+      rule: "self.all(t, t.matches('^[a-z0-9]([-a-z0-9._]{0,61}[a-z0-9])?$') && !t.matches('^(latest|run|none|v[0-9]+|sha256.*|[0-9a-f]{12,64})$'))",
+      message:
+        'a tag has at most 63 small letters, digits, "-", "." and "_", and is not latest, run, none, v and digits, or like a digest: write prod: v12',
+    },
+  ])
+    .optional()
+    .meta({
+      description: 'Declared tags: tag to number. They win over tags that versions ask for.',
+      maxProperties: 100,
+    }),
+  retention: retention.optional(),
+  allowedNamespaces: allowedNamespaces.optional(),
+  mover: moverSettings.optional(),
+  deletionPolicy: z.enum(['Retain', 'Delete']).default('Retain').meta({
+    description: 'What happens to the stored bytes when the Dataset goes.',
+  }),
+})
+export type DatasetSpec = z.output<typeof DatasetSpec>
+
+export const DatasetStatus = z.object({
+  observedGeneration: count('metadata.generation that this status speaks of.').optional(),
+  source: text('Where the data comes from, in short, for people.', 1400).optional(),
+  latest: z
+    .object({
+      version: versionNumber('Its number.'),
+      name: objectName('Its DatasetVersion.'),
+      digest: sha256('Digest of its content.'),
+      files: count('How many files.'),
+      bytes: count('How many bytes.'),
+      size: text('Bytes, for people: 11.4 MiB.', 32).optional(),
+      committedAt: time('When it was committed.'),
+    })
+    .optional()
+    .meta({ description: 'The committed version with the highest number.' }),
+  tags: mapOf(
+    z.object({
+      name: text('The tag.', 63),
+      version: versionNumber('The number that it points at.'),
+      digest: sha256('Digest of the content.').optional(),
+      movedAt: time('When it was put there.'),
+    }),
+    ['name'],
+    200,
+    'Where tags point.',
+  ).optional(),
+  tagHistory: listOf(
+    z.object({
+      name: text('The tag.', 63),
+      from: versionNumber('Where it pointed; absent: it was new.').optional(),
+      to: versionNumber('Where it points; absent: it was removed.').optional(),
+      at: time('When.'),
+    }),
+    20,
+    'The last 20 moves of tags, newest first.',
+  ).optional(),
+  versions: count('How many versions are committed.').optional(),
+  nextSequence: count('The number that the next version gets.').optional(),
+  store: z
+    .object({
+      provider: text('The StorageProvider, if it is one.').optional(),
+      kind: z.enum(['s3', 'gcs', 'claim']).meta({ description: 'What kind of store.' }),
+      bucket: text('The bucket, or the claim.'),
+      region: text('Its region.', 64).optional(),
+      endpoint: text('Its server.', 512).optional(),
+      forcePathStyle: z.boolean().optional().meta({ description: 'As in the location.' }),
+      prefix: text('The whole prefix, with namespace and name: where LAYOUT.json is.', 2048),
+    })
+    .optional()
+    .meta({ description: 'The store that was resolved first; it does not change.' }),
+  import: z
+    .object({
+      mode: z.enum(['Reference', 'Copy', 'Mount']).meta({ description: 'What was chosen.' }),
+      reason: text('Why.', 1024),
+    })
+    .optional()
+    .meta({ description: 'How the source is imported.' }),
+  importedFingerprint: text('Fingerprint of the listing that was imported last.', 128).optional(),
+  lastSync: z
+    .object({
+      startedAt: time('When the look began.').optional(),
+      finishedAt: time('When it ended.').optional(),
+      result: text('Unchanged, Changed, Imported or a reason.', 128).optional(),
+      objects: count('How many objects were listed.').optional(),
+      bytes: count('How many bytes they have.').optional(),
+      changed: z.boolean().optional().meta({ description: 'Whether it differed from what was imported last.' }),
+      fingerprint: text('Fingerprint of the listing.', 128).optional(),
+    })
+    .optional()
+    .meta({ description: 'The last look at the source.' }),
+  attempt: count('How many attempts of the current look or adoption failed or run.').optional(),
+  nextRetryAt: time('When it is tried again.').optional(),
+  lastFailure: failure.optional(),
+  nextSyncAt: time('When the source is looked at next.').optional(),
+  lastHandledSyncRequest: text('The value of granary.dev/sync-requested-at that was handled last.', 256).optional(),
+  adoption: z
+    .object({
+      before: count('Only versions below this number are still to come.').optional(),
+      versions: count('How many were taken over.').optional(),
+      done: z.boolean().optional().meta({ description: 'Whether all were.' }),
+    })
+    .optional()
+    .meta({ description: 'How far the adoption is.' }),
+  volumes: mapOf(
+    z.object({
+      name: objectName('Name of the claim.'),
+      version: versionNumber('The version on it.'),
+      phase: text('Filling, Ready, Waiting or Failed.', 32).optional(),
+      message: text('What it waits for.', 1024).optional(),
+      lastUsedAt: time('When a pod used it last.').optional(),
+    }),
+    ['name'],
+    200,
+    'Claims that spec.volume keeps ready.',
+  ).optional(),
+  conditions: conditions.optional(),
+})
+export type DatasetStatus = Omit<z.output<typeof DatasetStatus>, 'conditions'> & { conditions?: Condition[] }
+
+/** The spec is what the API server stored: parse it with `parseSpec(DatasetSpec, dataset)` before trusting it. */
+export interface Dataset extends KubeObject {
+  spec: DatasetSpec
+  status?: DatasetStatus
+}
