@@ -80,7 +80,7 @@ export class StoreError extends Error {
 export interface ObjectStore {
   /** For messages: `s3://bucket`, never credentials. */
   readonly name: string
-  /** In the byte order of UTF-8 keys, page by page. `versions`: also asks for the current version id of each object (no request per object). */
+  /** In the byte order of UTF-8 keys, page by page. `versions`: also asks for the current version id of each object (no request per object; S3 says `null` where it keeps none). */
   list(
     prefix: string,
     options?: { versions?: boolean; startAfter?: string; signal?: AbortSignal },
@@ -94,7 +94,8 @@ export interface ObjectStore {
   /** Small objects: at most 8 MiB. Verified by checksum header where the store supports it. */
   put(key: string, bytes: Uint8Array, options?: PutOptions): Promise<ObjectInfo>
   /**
-   * Big or small: `open(offset, length)` gives the bytes of a range, and may be called again for a retry; multipart and parallel above a part's size.
+   * Big or small: `open(offset, length)` gives the bytes of a range; called for one range after the other, in order, each read to its end before the
+   * next (retries come from memory). Multipart and parallel above a part's size.
    * An upload that fails is aborted, so that no parts are left.
    */
   upload(
@@ -109,5 +110,7 @@ export interface ObjectStore {
   abortUploads(prefix: string, signal?: AbortSignal): Promise<number>
   /** What the store can do, found by trying under `prefix` (objects it makes are removed again). */
   probe(prefix: string, signal?: AbortSignal): Promise<Capabilities>
+  /** Whether the bucket keeps old object versions, without writing anything; undefined if the credentials may not ask. */
+  keepsVersions(signal?: AbortSignal): Promise<boolean | undefined>
   close(): Promise<void>
 }

@@ -1,0 +1,80 @@
+import { readFile } from 'node:fs/promises'
+import { Agent as HttpAgent } from 'node:http'
+import { Agent as HttpsAgent } from 'node:https'
+import { rootCertificates } from 'node:tls'
+import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3'
+import { StoreError } from '../object-store.ts'
+import { readAccessKeys } from './credentials.ts'
+
+export interface S3Address {
+  bucket: string
+  region?: string | undefined
+  endpoint?: string | undefined
+  forcePathStyle?: boolean | undefined
+}
+
+export type CredentialSource = { from: 'Files'; directory: string } | { from: 'Ambient' } | { from: 'Anonymous' }
+
+export interface ClientOptions {
+  credentials: CredentialSource
+  /** A PEM file with authorities to trust beside the usual ones. */
+  caFile?: string | undefined
+  /** Milliseconds without a byte after which a connection counts as dead. */
+  stall: number
+  /** Connections at once. */
+  connections: number
+}
+
+const authorities = async (file: string | undefined): Promise<string[] | undefined> => {
+  if (file === undefined) return undefined
+  try {
+    return [...rootCertificates, await readFile(file, 'utf8')]
+  } catch {
+    throw new StoreError('credentials', 'the ConfigMap named by caConfigMapName is missing or lacks the key ca.crt')
+  }
+}
+
+const identity = async (source: CredentialSource, store: string): Promise<Partial<S3ClientConfig>> => {
+  if (source.from === 'Ambient') return {}
+  if (source.from === 'Files') return { credentials: await readAccessKeys(source.directory, store) }
+  // The SDK looks for keys even when nothing is to be signed: it gets empty ones and a signer that signs nothing.
+  return {
+    credentials: { accessKeyId: 'anonymous', secretAccessKey: 'anonymous' },
+    signer: { sign: async (request) => request },
+  }
+}
+
+/** The SDK's client without its retries and checksums: both are done here, where a resumed body can be seen as a whole. */
+export const openClient = async (address: S3Address, options: ClientOptions): Promise<S3Client> => {
+  const ca = await authorities(options.caFile)
+  const agent = { keepAlive: true, maxSockets: options.connections }
+  const client = new S3Client({
+    ...(await identity(options.credentials, `s3://${address.bucket}`)),
+    region: address.region ?? 'us-east-1',
+    ...(address.endpoint ? { endpoint: address.endpoint } : { followRegionRedirects: true }),
+    forcePathStyle: address.forcePathStyle ?? address.endpoint !== undefined,
+    maxAttempts: 1,
+    requestChecksumCalculation: 'WHEN_REQUIRED',
+    responseChecksumValidation: 'WHEN_REQUIRED',
+    requestHandler: {
+      connectionTimeout: Math.min(10_000, options.stall),
+      socketTimeout: options.stall,
+      // Requests that wait for a connection are the normal case here, not worth a warning.
+      socketAcquisitionWarningTimeout: 2 ** 31 - 1,
+      httpAgent: new HttpAgent(agent),
+      httpsAgent: new HttpsAgent({ ...agent, ...(ca ? { ca } : {}) }),
+    },
+  })
+  // Asks for the stored checksums without the SDK's own checking of them: a resumed body is checked as a whole.
+  client.middlewareStack.add(
+    (next, context) => (args) => {
+      const { request } = args as { request: { headers: Record<string, string> } }
+      if (context.commandName === 'GetObjectCommand' || context.commandName === 'HeadObjectCommand') {
+        request.headers['x-amz-checksum-mode'] = 'ENABLED'
+      }
+      return next(args)
+    },
+    { step: 'build', name: 'granaryChecksumMode' },
+  )
+  return client
+}

@@ -1,0 +1,32 @@
+import type { S3Client } from '@aws-sdk/client-s3'
+import type { RetryPolicy } from '../retry.ts'
+import { withRetry } from '../retry.ts'
+import { type CallContext, translate } from './errors.ts'
+
+/** What every call on a bucket needs. */
+export interface S3Deps {
+  client: S3Client
+  bucket: string
+  /** `s3://bucket` */
+  name: string
+  retry: RetryPolicy
+}
+
+/** Runs one call of the SDK with retries; what it throws is a StoreError, or the reason of the signal. */
+export const callStore = <T>(
+  deps: S3Deps,
+  context: Omit<CallContext, 'store'>,
+  signal: AbortSignal | undefined,
+  work: () => Promise<T>,
+): Promise<T> =>
+  withRetry(deps.retry, signal, async () => {
+    try {
+      return await work()
+    } catch (error) {
+      throw translate(error, { store: deps.name, ...context }, signal)
+    }
+  })
+
+/** The SDK's options of a call that can be stopped. */
+export const abortable = (signal: AbortSignal | undefined): { abortSignal?: AbortSignal } =>
+  signal ? { abortSignal: signal } : {}

@@ -1,0 +1,72 @@
+import { createHash } from 'node:crypto'
+import { PutObjectCommand } from '@aws-sdk/client-s3'
+import { type ObjectInfo, type PutOptions, StoreError } from '../object-store.ts'
+import { TransientError, withRetry } from '../retry.ts'
+import { abortable, type S3Deps } from './deps.ts'
+import { type CallContext, translate } from './errors.ts'
+import { getObject } from './get.ts'
+import { infoOf } from './info.ts'
+
+export const condition = (options: PutOptions) => ({
+  ...(options.ifAbsent ? { IfNoneMatch: '*' } : {}),
+  ...(options.ifMatch !== undefined ? { IfMatch: `"${options.ifMatch}"` } : {}),
+})
+
+export const writeContext = (deps: S3Deps, key: string, options: PutOptions): CallContext => ({
+  store: deps.name,
+  doing: 'write objects',
+  key,
+  onPrecondition: options.ifAbsent ? 'exists' : 'changed',
+})
+
+export const damaged = (deps: S3Deps, key: string) =>
+  new StoreError('corrupt', `the store recorded other bytes for ${deps.name}/${key} than it was sent`, key)
+
+/** Whether the object there has these very bytes: then a refused condition is the echo of an earlier try of ours. */
+const sameBytes = async (deps: S3Deps, key: string, bytes: Uint8Array, signal?: AbortSignal) => {
+  try {
+    const { info, body } = await getObject(deps, key, signal ? { signal } : {})
+    const there = info.size === bytes.length ? Buffer.concat(await body.toArray()) : undefined
+    body.destroy()
+    return there?.equals(bytes) ? info : undefined
+  } catch (error) {
+    if (error instanceof StoreError && error.failure === 'not-found') return undefined
+    throw error
+  }
+}
+
+/** One PUT, with the md5 for the store to check by, and checked by the etag where that is an md5. */
+export const putObject = async (
+  deps: S3Deps,
+  key: string,
+  bytes: Uint8Array,
+  options: PutOptions = {},
+): Promise<ObjectInfo> => {
+  const md5 = createHash('md5').update(bytes).digest()
+  const { signal } = options
+  let unsure = false
+  return withRetry(deps.retry, signal, async () => {
+    try {
+      const command = new PutObjectCommand({
+        Bucket: deps.bucket,
+        Key: key,
+        Body: bytes,
+        ContentLength: bytes.length,
+        ContentMD5: md5.toString('base64'),
+        ...(options.contentType ? { ContentType: options.contentType } : {}),
+        ...condition(options),
+      })
+      const info = infoOf(await deps.client.send(command, abortable(signal)), bytes.length)
+      if (info.checksums?.md5 && info.checksums.md5 !== md5.toString('hex')) throw damaged(deps, key)
+      return info
+    } catch (thrown) {
+      const error = translate(thrown, writeContext(deps, key, options), signal)
+      if (error instanceof TransientError) unsure = true
+      if (unsure && error instanceof StoreError && (error.failure === 'exists' || error.failure === 'changed')) {
+        const ours = await sameBytes(deps, key, bytes, signal)
+        if (ours) return ours
+      }
+      throw error
+    }
+  })
+}

@@ -1,0 +1,188 @@
+import { createHash } from 'node:crypto'
+import type { Readable } from 'node:stream'
+import {
+  AbortMultipartUploadCommand,
+  CompleteMultipartUploadCommand,
+  CreateMultipartUploadCommand,
+  UploadPartCommand,
+} from '@aws-sdk/client-s3'
+import { md5OfEtag } from '../checksum.ts'
+import { type ObjectInfo, type PutOptions, StoreError } from '../object-store.ts'
+import { TransientError, withRetry } from '../retry.ts'
+import { callStore, type S3Deps } from './deps.ts'
+import { translate } from './errors.ts'
+import { getObject } from './get.ts'
+import { infoOf } from './info.ts'
+import { condition, damaged, putObject, writeContext } from './put.ts'
+
+/** 8 MiB parts, larger ones where S3's limit of 10,000 parts asks for it; two in flight beside the one being read: memory stays bounded. */
+const smallestPart = 8 * 1024 * 1024
+const mostParts = 10_000
+const inFlight = 3
+
+export const partSizeFor = (size: number): number => {
+  const mebi = 1024 * 1024
+  return Math.max(smallestPart, Math.ceil(size / mostParts / mebi) * mebi)
+}
+
+const readExactly = async (stream: Readable, length: number, what: string): Promise<Buffer> => {
+  const bytes = Buffer.allocUnsafe(length)
+  let at = 0
+  for await (const chunk of stream as AsyncIterable<Uint8Array>) {
+    if (at + chunk.length > length) throw new StoreError('changed', `${what} is longer than it was`)
+    bytes.set(chunk, at)
+    at += chunk.length
+  }
+  if (at < length) throw new StoreError('changed', `${what} is shorter than it was`)
+  return bytes
+}
+
+interface Part {
+  PartNumber: number
+  ETag: string
+  md5: Buffer
+}
+
+interface Upload {
+  deps: S3Deps
+  key: string
+  id: string
+  signal: AbortSignal
+  options: PutOptions
+}
+
+const sendPart = async (u: Upload, number: number, bytes: Buffer): Promise<Part> => {
+  const md5 = createHash('md5').update(bytes).digest()
+  const command = new UploadPartCommand({
+    Bucket: u.deps.bucket,
+    Key: u.key,
+    UploadId: u.id,
+    PartNumber: number,
+    Body: bytes,
+    ContentLength: bytes.length,
+    ContentMD5: md5.toString('base64'),
+  })
+  return callStore(u.deps, writeContext(u.deps, u.key, u.options), u.signal, async () => {
+    const answer = await u.deps.client.send(command, { abortSignal: u.signal })
+    const recorded = infoOf(answer, bytes.length).checksums?.md5
+    if (recorded && recorded !== md5.toString('hex')) throw damaged(u.deps, u.key)
+    return { PartNumber: number, ETag: answer.ETag ?? '', md5 }
+  })
+}
+
+/** The etag that S3 gives to parts put together: md5 over their md5s. Undefined where the parts' etags are no md5s. */
+const compositeEtag = (parts: Part[]): string | undefined => {
+  if (!parts.every((part) => md5OfEtag(part.ETag.replaceAll('"', '')))) return undefined
+  const all = createHash('md5')
+  for (const part of parts) all.update(part.md5)
+  return `${all.digest('hex')}-${parts.length}`
+}
+
+const complete = async (u: Upload, parts: Part[], size: number): Promise<ObjectInfo> => {
+  const expected = compositeEtag(parts)
+  let unsure = false
+  return withRetry(u.deps.retry, u.signal, async () => {
+    try {
+      const command = new CompleteMultipartUploadCommand({
+        Bucket: u.deps.bucket,
+        Key: u.key,
+        UploadId: u.id,
+        MultipartUpload: { Parts: parts.map(({ PartNumber, ETag }) => ({ PartNumber, ETag })) },
+        ...condition(u.options),
+      })
+      const info = infoOf(await u.deps.client.send(command, { abortSignal: u.signal }), size)
+      if (expected && info.etag?.includes('-') && info.etag !== expected) throw damaged(u.deps, u.key)
+      return info
+    } catch (thrown) {
+      const error = translate(thrown, writeContext(u.deps, u.key, u.options), u.signal)
+      if (error instanceof TransientError) unsure = true
+      // The answer to a completion that worked got lost: the upload is gone, and the object is what was sent.
+      if (unsure && error instanceof StoreError && expected) {
+        const there = await headForEtag(u)
+        if (there?.etag === expected) return { ...there, size }
+      }
+      throw error
+    }
+  })
+}
+
+const headForEtag = async (u: Upload): Promise<ObjectInfo | undefined> => {
+  try {
+    const { info, body } = await getObject(u.deps, u.key, { range: { offset: 0, length: 1 }, signal: u.signal })
+    body.destroy()
+    return info
+  } catch {
+    return undefined
+  }
+}
+
+/** Reads part after part and sends a few at once; the first failure stops the others. */
+const sendParts = async (u: Upload, size: number, open: (offset: number, length: number) => Readable) => {
+  const partSize = partSizeFor(size)
+  const parts: Part[] = []
+  const failures: unknown[] = []
+  const running = new Set<Promise<void>>()
+  const send = async (number: number, bytes: Buffer) => {
+    try {
+      parts[number - 1] = await sendPart(u, number, bytes)
+    } catch (error) {
+      failures.push(error)
+    }
+  }
+  for (let offset = 0; offset < size && failures.length === 0; offset += partSize) {
+    const length = Math.min(partSize, size - offset)
+    const bytes = await readExactly(open(offset, length), length, u.key)
+    const sent: Promise<void> = send(offset / partSize + 1, bytes).finally(() => running.delete(sent))
+    running.add(sent)
+    if (running.size >= inFlight) await Promise.race(running)
+  }
+  await Promise.all(running)
+  if (failures.length > 0) throw failures[0]
+  return parts
+}
+
+/** Anything above one part goes in several; whatever goes wrong, the parts are taken back. */
+export const uploadObject = async (
+  deps: S3Deps,
+  key: string,
+  size: number,
+  open: (offset: number, length: number) => Readable,
+  options: PutOptions = {},
+): Promise<ObjectInfo> => {
+  if (size <= smallestPart) {
+    const bytes = size === 0 ? new Uint8Array() : await readExactly(open(0, size), size, key)
+    return putObject(deps, key, bytes, options)
+  }
+  const stop = new AbortController()
+  const signal = options.signal ? AbortSignal.any([options.signal, stop.signal]) : stop.signal
+  const id = await callStore(deps, writeContext(deps, key, options), signal, async () => {
+    const input = {
+      Bucket: deps.bucket,
+      Key: key,
+      ...(options.contentType ? { ContentType: options.contentType } : {}),
+    }
+    const { UploadId } = await deps.client.send(new CreateMultipartUploadCommand(input), { abortSignal: signal })
+    if (!UploadId) throw new SyntaxError('no upload id')
+    return UploadId
+  })
+  const upload = { deps, key, id, signal, options }
+  try {
+    return await complete(upload, await sendParts(upload, size, open), size)
+  } catch (error) {
+    stop.abort()
+    await abortUpload(deps, key, id)
+    throw error
+  }
+}
+
+/** Takes the parts of an upload back; gives up quietly, since a sweep finds what is left. */
+export const abortUpload = async (deps: S3Deps, key: string, id: string): Promise<void> => {
+  const patience = { ...deps, retry: { ...deps.retry, attempts: Math.min(3, deps.retry.attempts) } }
+  try {
+    await callStore(patience, { doing: 'abort uploads', key }, undefined, () =>
+      deps.client.send(new AbortMultipartUploadCommand({ Bucket: deps.bucket, Key: key, UploadId: id })),
+    )
+  } catch (error) {
+    if (!(error instanceof StoreError)) throw error
+  }
+}
