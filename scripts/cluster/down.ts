@@ -2,7 +2,8 @@ import { rm } from 'node:fs/promises'
 import { removeCgroups } from './cgroups.ts'
 import { removeNetwork } from './network.ts'
 import { stateDir } from './paths.ts'
-import { destroySandbox, findSandbox } from './sandbox.ts'
+import { destroySandbox, findSandbox, removeMountPoints } from './sandbox.ts'
+import { restoreKernelSettings } from './sysctl.ts'
 
 /** Ends the cluster, whole or in pieces, and removes all it left. Where there is none it does nothing. */
 export const down = async (): Promise<void> => {
@@ -10,5 +11,7 @@ export const down = async (): Promise<void> => {
   if (sandbox) await destroySandbox(sandbox)
   await removeNetwork()
   await removeCgroups()
+  await removeMountPoints()
+  await restoreKernelSettings()
   await rm(stateDir, { recursive: true, force: true })
 }

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rm, rmdir, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { statePaths } from './paths.ts'
 import { identify, isAlive, type ProcessIdentity, readAlive } from './processes.ts'
@@ -13,6 +13,7 @@ import { waitFor } from './wait.ts'
  */
 
 // /proc is still the outer one when the first line reads it: that is how the process learns its number outside.
+// /run, /var/log and two more become file systems of the sandbox: programs have places there that no flag moves.
 // With SIGCHLD ignored the kernel reaps what is orphaned in the sandbox, so the sleep need not.
 const firstProcess = `
   set -e
@@ -20,7 +21,9 @@ const firstProcess = `
   mount -t proc proc /proc
   mount -t tmpfs tmpfs /run
   mount -t tmpfs tmpfs /var/log
-  mkdir -p /run/lock
+  mkdir -p /run/lock /var/lib/cni /var/lib/kubelet
+  mount -t tmpfs tmpfs /var/lib/cni
+  mount -t tmpfs tmpfs /var/lib/kubelet
   ip link set lo up
   echo "$pid" > "$1"
   trap '' CHLD
@@ -61,6 +64,11 @@ export const destroySandbox = async (sandbox: ProcessIdentity): Promise<void> =>
   if (isAlive(sandbox)) process.kill(sandbox.pid, 'SIGKILL')
   // The first process of a PID namespace goes last, after everyone in it.
   await waitFor('the processes of the cluster to end', async () => !isAlive(sandbox), 60)
+}
+
+/** Removes the empty directories that the sandbox mounted on; what has anything in it is somebody else's and stays. */
+export const removeMountPoints = async (): Promise<void> => {
+  for (const dir of ['/var/lib/cni', '/var/lib/kubelet']) await rmdir(dir).catch(() => {})
 }
 
 /** Arguments for nsenter that run a command inside. */

@@ -27,6 +27,7 @@ import { createSandbox, findSandbox, fromOutside } from './sandbox.ts'
 import { run } from './shell.ts'
 import { csiDriver, csiSnapshotter, snapshotController } from './snapshots.ts'
 import { isComplete, stoppedDaemons } from './status.ts'
+import { saveKernelSettings } from './sysctl.ts'
 import { waitFor } from './wait.ts'
 
 type Log = (line: string) => void
@@ -47,6 +48,7 @@ export const up = async (log: Log): Promise<void> => {
 }
 
 const start = async (log: Log) => {
+  await saveKernelSettings()
   const sandbox = await createSandbox()
   await createNetwork(sandbox)
   await createCgroups()
