@@ -21,8 +21,8 @@ import {
 } from './schema.ts'
 import { accessModes, moverSettings, storageClassName, workingVolume } from './volume.ts'
 
-const sync = z
-  .object({
+const sync = withRules(
+  z.object({
     maxAge: duration(
       'A workload that wants latest and finds the last look older than this waits for a new one.',
     ).optional(),
@@ -30,8 +30,9 @@ const sync = z
     schedule: text('When to look at the source, in the five fields of cron: 0 3 * * *.', 128).optional(),
     timeZone: text('Time zone of the schedule, such as Europe/Berlin; default: UTC.', 64).optional(),
     suspend: z.boolean().default(false).meta({ description: 'true: do not look at the source.' }),
-  })
-  .meta({ description: 'When to look at the source again; changed content makes a new version.' })
+  }),
+  [{ rule: '!has(self.timeZone) || has(self.schedule)', message: 'timeZone goes with schedule' }],
+).meta({ description: 'When to look at the source again; changed content makes a new version.' })
 
 const volume = z
   .object({

@@ -76,6 +76,7 @@ export const VolumeCacheStatus = z.object({
     1000,
     'What is on it.',
   ).optional(),
+  entryCount: count('How many entries there are.').optional(),
   hits: count('Inputs that were there.').optional(),
   misses: count('Inputs that were not.').optional(),
   evictions: count('Versions that were evicted.').optional(),
