@@ -29,6 +29,9 @@ export interface Resource {
 /** zod's output as the API server's structural schemas want it. */
 const toStructural = (schema: z.core.$ZodType, json: Json): void => {
   if (json['x-kubernetes-int-or-string'] === true) {
+    const branches = (json.anyOf ?? []) as Json[]
+    const pattern = branches.find((branch) => branch.type === 'string')?.pattern
+    if (pattern !== undefined) json.pattern = pattern
     delete json.anyOf
     delete json.type
   }
