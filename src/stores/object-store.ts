@@ -55,7 +55,8 @@ export type StoreFailure =
   | 'no-bucket'
   | 'changed' // ifMatch refused
   | 'exists' // ifAbsent refused
-  | 'credentials' // missing, wrong or expired
+  | 'no-credentials' // there are none where they should be
+  | 'credentials' // wrong or expired
   | 'denied' // known identity, not allowed
   | 'corrupt' // bytes differ from what the store itself recorded, after retries
   | 'unreachable' // no connection, no such host, stalled, 5xx, throttled: transient

@@ -29,7 +29,7 @@ export interface OpenDeps {
   stall?: number | undefined
 }
 
-/** Opens the store of an address. Fails with `credentials` when its files are missing, with `invalid` for a kind that it doesn't know. */
+/** Opens the store of an address. Fails with `no-credentials` when its files are missing, with `invalid` for a kind that it doesn't know. */
 export const openStore = async (deps: OpenDeps, address: StoreAddress): Promise<ObjectStore> => {
   if (!address.s3) {
     throw new StoreError(

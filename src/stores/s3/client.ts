@@ -30,7 +30,7 @@ const authorities = async (file: string | undefined): Promise<string[] | undefin
   try {
     return [...rootCertificates, await readFile(file, 'utf8')]
   } catch {
-    throw new StoreError('credentials', 'the ConfigMap named by caConfigMapName is missing or lacks the key ca.crt')
+    throw new StoreError('no-credentials', 'the ConfigMap named by caConfigMapName is missing or lacks the key ca.crt')
   }
 }
 

@@ -14,11 +14,11 @@ const readKey = async (directory: string, name: string): Promise<string | undefi
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code
     if (code === 'ENOENT' || code === 'ENOTDIR') return undefined
-    throw new StoreError('credentials', `the credentials file ${name} can't be read (${code ?? 'Error'})`)
+    throw new StoreError('no-credentials', `the credentials file ${name} can't be read (${code ?? 'Error'})`)
   }
 }
 
-/** The keys of a mounted Secret, one file each. Fails with `credentials`, naming the key that is missing. */
+/** The keys of a mounted Secret, one file each. Fails with `no-credentials`, naming the key that is missing. */
 export const readAccessKeys = async (directory: string, store: string): Promise<AccessKeys> => {
   const [accessKeyId, secretAccessKey, sessionToken] = await Promise.all([
     readKey(directory, 'AWS_ACCESS_KEY_ID'),
@@ -30,7 +30,7 @@ export const readAccessKeys = async (directory: string, store: string): Promise<
   }
   const missing = accessKeyId ? 'AWS_SECRET_ACCESS_KEY' : 'AWS_ACCESS_KEY_ID'
   throw new StoreError(
-    'credentials',
+    'no-credentials',
     `no credentials for ${store}: the Secret is missing or lacks the key ${missing}; create it in the Dataset's namespace`,
   )
 }

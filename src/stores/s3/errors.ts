@@ -22,7 +22,7 @@ interface SdkError {
 
 const credentialCodes = new Set([
   ...['InvalidAccessKeyId', 'SignatureDoesNotMatch', 'ExpiredToken', 'InvalidToken', 'TokenRefreshRequired'],
-  ...['ExpiredTokenException', 'CredentialsProviderError', 'InvalidSecurity', 'NotSignedUp', 'Unauthorized'],
+  ...['ExpiredTokenException', 'InvalidSecurity', 'NotSignedUp', 'Unauthorized'],
 ])
 const transientCodes = new Set([
   ...[
@@ -68,6 +68,8 @@ const sentences: Record<StoreFailure, (where: string, what: string) => string> =
   'no-bucket': (where) => `the bucket of ${where} does not exist: check its name, region and endpoint`,
   changed: (where) => `${where} is another object now than it was`,
   exists: (where) => `${where} is there already`,
+  'no-credentials': (where) =>
+    `no credentials for ${where}: name a Secret, or run as a service account that the store knows`,
   credentials: (where, what) =>
     `the store refused the credentials for ${where} (${what}): check the keys in the Secret`,
   denied: (where, what) => `these credentials may not ${what}: ${where} needs a policy that allows it`,
@@ -84,8 +86,10 @@ const storeError = (failure: StoreFailure, context: CallContext, what: string): 
 const byStatus = (status: number | undefined, code: string, context: CallContext): StoreFailure | 'transient' => {
   if (code === 'NoSuchBucket') return 'no-bucket'
   if (code === 'NoSuchKey' || code === 'NoSuchVersion' || code === 'NoSuchUpload') return 'not-found'
+  if (code === 'CredentialsProviderError') return 'no-credentials'
   if (credentialCodes.has(code)) return 'credentials'
   if (transientCodes.has(code)) return 'transient'
+  if (code === 'NotImplemented' || status === 501) return 'invalid'
   if (status === undefined || status >= 500 || status === 429 || status === 408 || status === 409) return 'transient'
   if (status === 412) return context.onPrecondition ?? 'changed'
   if (status === 404) return context.key === undefined ? 'no-bucket' : 'not-found'

@@ -1,0 +1,132 @@
+import type { StoredDataset } from '../api/move.ts'
+import { layoutKey, versionKey } from '../manifest/keys.ts'
+import { commitBytes, type LayoutRecord, layoutBytes, parseCommit, parseLayout } from '../manifest/records.ts'
+import type { CommitRecord } from '../manifest/types.ts'
+import { MoveFailure, onStore } from '../mover/failure.ts'
+import { type ObjectStore, StoreError } from '../stores/object-store.ts'
+import { readSmall } from './read-small.ts'
+
+const is = (error: unknown, ...failures: StoreError['failure'][]): boolean =>
+  error instanceof StoreError && failures.includes(error.failure)
+
+const layoutOf = (dataset: StoredDataset, created: string): LayoutRecord => ({
+  layout: 1,
+  dataset: { namespace: dataset.namespace, name: dataset.name },
+  uid: dataset.uid,
+  created,
+})
+
+/** Tries to put; false: somebody else was there, look again. */
+const tried = async (work: Promise<unknown>): Promise<boolean> => {
+  try {
+    await work
+    return true
+  } catch (error) {
+    if (is(error, 'exists', 'changed')) return false
+    throw error
+  }
+}
+
+/** One look and at most one write; true: the directory is ours. */
+const claimOnce = async (
+  store: ObjectStore,
+  prefix: string,
+  dataset: StoredDataset,
+  now: () => Date,
+  signal?: AbortSignal,
+): Promise<boolean> => {
+  const key = layoutKey(prefix)
+  const options = signal ? { signal } : {}
+  const found = await readSmall(store, key, signal)
+  if (!found) {
+    const bytes = layoutBytes(layoutOf(dataset, now().toISOString()))
+    return tried(store.put(key, bytes, { ...options, ifAbsent: true }))
+  }
+  const layout = parseLayout(found.bytes)
+  if (layout.uid === dataset.uid) return true
+  if (!dataset.adopt) {
+    throw new MoveFailure(
+      'AdoptionRequired',
+      `${store.name}/${prefix} holds what another Dataset of this name left (uid ${layout.uid}): set spec.adopt: true to take its versions over, or choose another store prefix`,
+    )
+  }
+  const bytes = layoutBytes(layoutOf(dataset, layout.created))
+  const guard = found.info.etag === undefined ? {} : { ifMatch: found.info.etag }
+  return tried(store.put(key, bytes, { ...options, ...guard }))
+}
+
+/**
+ * Makes sure that a Dataset's directory is its own: LAYOUT.json is written if it isn't there. Another uid in it: `AdoptionRequired`, or with
+ * `dataset.adopt` it is taken over. `now` is used for a new LAYOUT.json only.
+ */
+export const claimDirectory = (
+  store: ObjectStore,
+  prefix: string,
+  dataset: StoredDataset,
+  now: () => Date,
+  signal?: AbortSignal,
+): Promise<void> =>
+  onStore('store', async () => {
+    for (let look = 0; look < 5; look++) if (await claimOnce(store, prefix, dataset, now, signal)) return
+    throw new MoveFailure('CommitConflict', `${store.name}/${layoutKey(prefix)} is being changed by somebody else`)
+  })
+
+/** Whether a record that is there is what an earlier try of the same intent left. */
+const sameIntent = (there: CommitRecord, record: CommitRecord): boolean =>
+  there.dataset.uid === record.dataset.uid &&
+  there.sequence === record.sequence &&
+  there.createdAt === record.createdAt &&
+  there.parent === record.parent
+
+const existing = async (store: ObjectStore, key: string, record: CommitRecord, signal?: AbortSignal) => {
+  const found = await readSmall(store, key, signal)
+  if (!found) return undefined
+  const there = parseCommit(found.bytes, key)
+  if (sameIntent(there, record)) return there
+  throw new MoveFailure(
+    'CommitConflict',
+    `${store.name}/${key} was committed by somebody else: two clusters or two Datasets share this prefix; give each its own`,
+    [key],
+  )
+}
+
+/**
+ * Writes the commit record; this put is the commit. A record that is there already with the same Dataset and intent *is* the version (an earlier
+ * try got that far) and is returned in place of `record`; any other is `CommitConflict`. All that the record names must be stored before.
+ */
+export const commit = (
+  store: ObjectStore,
+  prefix: string,
+  record: CommitRecord,
+  signal?: AbortSignal,
+): Promise<CommitRecord> =>
+  onStore('store', async () => {
+    const key = versionKey(prefix, record.sequence)
+    // Looked at first: a store that ignores conditions must not overwrite what is there.
+    const before = await existing(store, key, record, signal)
+    if (before) return before
+    const options = signal ? { signal } : {}
+    if (
+      await tried(store.put(key, commitBytes(record), { ...options, ifAbsent: true, contentType: 'application/json' }))
+    )
+      return record
+    const there = await existing(store, key, record, signal)
+    if (there) return there
+    throw new MoveFailure(
+      'CommitConflict',
+      `${store.name}/${key} was there and is gone: somebody deletes in this prefix`,
+    )
+  })
+
+/** The record of a version, if it was committed. */
+export const readCommit = (
+  store: ObjectStore,
+  prefix: string,
+  sequence: number,
+  signal?: AbortSignal,
+): Promise<CommitRecord | undefined> =>
+  onStore('store', async () => {
+    const key = versionKey(prefix, sequence)
+    const found = await readSmall(store, key, signal)
+    return found && parseCommit(found.bytes, key)
+  })
