@@ -1,3 +1,4 @@
+import { labels } from '../api/names.ts'
 import { TerminalError } from '../lib/errors.ts'
 import { isApiError } from './api-error.ts'
 import type { KubeClient } from './client.ts'
@@ -35,9 +36,6 @@ export const applyPlan = async (deps: ApplyDeps, plan: Plan, written: Written = 
   return written
 }
 
-/** The label by which an object says whose child it is, also where an ownerReference can't (other namespaces). */
-const ownerUidLabel = 'granary.dev/owner-uid'
-
 const createOnce = async ({ client, recorder, fieldManager }: ApplyDeps, object: KubeObject): Promise<KubeObject> => {
   try {
     return await client.create(object, { fieldManager })
@@ -62,8 +60,9 @@ const createOnce = async ({ client, recorder, fieldManager }: ApplyDeps, object:
 }
 
 const hasSameOwner = (existing: ObjectMeta, wanted: ObjectMeta): boolean => {
-  const label = wanted.labels?.[ownerUidLabel]
-  if (label !== undefined && existing.labels?.[ownerUidLabel] === label) return true
+  // An owner in another namespace can't be referenced, the label says it as well.
+  const label = wanted.labels?.[labels.ownerUid]
+  if (label !== undefined && existing.labels?.[labels.ownerUid] === label) return true
   const owners = new Set(wanted.ownerReferences?.map((owner) => owner.uid))
   return existing.ownerReferences?.some((owner) => owners.has(owner.uid)) ?? false
 }
