@@ -1,22 +1,22 @@
 import type { Logger } from 'pino'
-import type { MoveLocation } from '../api/move.ts'
+import type { MoveDone, MoveLocation, MoveSpec, Operation } from '../api/move.ts'
 import type { ObjectStore } from '../stores/object-store.ts'
+import type { Progress } from './progress.ts'
 
-/** Where an operation says how far it is. */
-export interface Progress {
-  /** What there is to do in all; may be said again when more is known. */
-  expect(files: number, bytes: number): void
-  /** Bytes that were read, copied or written just now. */
-  bytes(count: number): void
-  /** One more file is done. */
-  file(): void
-}
-
-/** What every operation of a mover gets. */
-export interface MoverDeps {
+/** What every operation is given. */
+export interface MoveDeps {
+  /** Stores are closed when the operation is over. */
   openStore(location: MoveLocation): Promise<ObjectStore>
-  log: Logger
+  /** Where the volume is mounted: /data. */
+  data: string
   progress: Progress
+  log: Logger
+  /** Aborted on SIGTERM. */
   signal: AbortSignal
-  now(): Date
 }
+
+export type SpecOf<Op extends Operation> = Extract<MoveSpec, { op: Op }>
+export type DoneOf<Op extends Operation> = Extract<MoveDone, { op: Op }>
+
+/** Idempotent: it may have run before, to any point, and may run again after it was done. Ends in what it found, or throws. */
+export type Run<Op extends Operation> = (deps: MoveDeps, spec: SpecOf<Op>) => Promise<DoneOf<Op>>

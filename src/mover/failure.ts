@@ -2,24 +2,24 @@ import type { MoveFailureReason } from '../api/move.ts'
 import { ManifestError } from '../manifest/error.ts'
 import { StoreError, type StoreFailure } from '../stores/object-store.ts'
 
-/** How an operation ends that a person or a later try must see to. Becomes a MoveFailed and an exit code. */
+/** An operation ends without success: why, a sentence for the user, and the files or keys concerned. */
 export class MoveFailure extends Error {
   readonly reason: MoveFailureReason
-  /** Files or keys concerned; the first five are reported. */
-  readonly names: readonly string[]
-  constructor(reason: MoveFailureReason, message: string, names: readonly string[] = []) {
-    super(message)
+  readonly names: string[]
+  constructor(reason: MoveFailureReason, message: string, names: string[] = [], options?: ErrorOptions) {
+    super(message, options)
     this.name = 'MoveFailure'
     this.reason = reason
     this.names = names
   }
 }
 
-/** Whose store it was that failed: what is missing or changed means something else in each. */
-export type StoreRole = 'source' | 'store' | 'destination'
-
-const always: Partial<Record<StoreFailure, MoveFailureReason>> = {
+// Where an operation says nothing more exact, a missing object is one that a committed version needs.
+const storeReasons: Record<StoreFailure, MoveFailureReason> = {
+  'not-found': 'Corrupt',
   'no-bucket': 'SourceNotFound',
+  changed: 'CommitConflict',
+  exists: 'CommitConflict',
   'no-credentials': 'CredentialsMissing',
   credentials: 'CredentialsDenied',
   denied: 'CredentialsDenied',
@@ -28,33 +28,49 @@ const always: Partial<Record<StoreFailure, MoveFailureReason>> = {
   invalid: 'InvalidSpec',
 }
 
-const byRole: Record<StoreRole, Record<'not-found' | 'changed' | 'exists', MoveFailureReason>> = {
-  source: { 'not-found': 'SourceDrifted', changed: 'SourceDrifted', exists: 'SourceDrifted' },
-  // Nothing that Granary stored may vanish or become something else.
-  store: { 'not-found': 'Corrupt', changed: 'Corrupt', exists: 'CommitConflict' },
-  destination: { 'not-found': 'DestinationChanged', changed: 'DestinationChanged', exists: 'DestinationChanged' },
+const fromSystem = (error: NodeJS.ErrnoException): MoveFailure | undefined => {
+  const where = error.path ?? 'the volume'
+  if (error.code === 'ENOSPC' || error.code === 'EDQUOT')
+    return new MoveFailure(
+      'InsufficientSpace',
+      'the volume is full: ask for a bigger claim (resources.requests.storage)',
+    )
+  if (error.code === 'EACCES' || error.code === 'EPERM')
+    return new MoveFailure('UnreadableFiles', `${where} may not be opened by this mover (${error.code})`, [where])
+  if (error.code === 'EROFS') return new MoveFailure('Unreachable', `${where} is on a read-only file system`)
+  if (error.code === 'EIO' || error.code === 'ESTALE')
+    return new MoveFailure(
+      'Unreachable',
+      `${where} could not be read or written (${error.code}): the volume may be failing`,
+    )
+  return undefined
 }
 
-const reasonOf = (failure: StoreFailure, role: StoreRole): MoveFailureReason =>
-  always[failure] ?? byRole[role][failure as 'not-found' | 'changed' | 'exists']
-
-/** A StoreError or ManifestError as what it means for the move. Anything else, an abort included, is passed on as it is. */
-export const asMoveFailure = (error: unknown, role: StoreRole): unknown => {
-  if (error instanceof StoreError) {
-    const reason = reasonOf(error.failure, role)
-    return new MoveFailure(reason, error.message, error.key === undefined ? [] : [error.key])
+/**
+ * What any error means to the operator. What nobody foresaw is transient (exit code 20): it is tried again, and its message gives no more than
+ * its kind, because nobody knows what is in it.
+ */
+export const failureOf = (error: unknown): MoveFailure => {
+  if (error instanceof MoveFailure) return error
+  const options = { cause: error }
+  if (error instanceof StoreError)
+    return new MoveFailure(
+      storeReasons[error.failure],
+      error.message,
+      error.key === undefined ? [] : [error.key],
+      options,
+    )
+  if (error instanceof ManifestError)
+    return new MoveFailure('Corrupt', error.message, error.path === undefined ? [] : [error.path], options)
+  if (error instanceof Error) {
+    const known = fromSystem(error)
+    if (known !== undefined) return known
   }
-  if (error instanceof ManifestError) {
-    return new MoveFailure('Corrupt', error.message, error.path === undefined ? [] : [error.path])
-  }
-  return error
-}
-
-/** Runs work on one store and says of its failures whose store it was. */
-export const onStore = async <T>(role: StoreRole, work: () => Promise<T>): Promise<T> => {
-  try {
-    return await work()
-  } catch (error) {
-    throw asMoveFailure(error, role)
-  }
+  const { name, code } = error instanceof Error ? (error as NodeJS.ErrnoException) : { name: 'Error', code: undefined }
+  return new MoveFailure(
+    'Unreachable',
+    `the mover failed unexpectedly (${code ?? name}) and tries again; its log says where`,
+    [],
+    options,
+  )
 }

@@ -2,7 +2,7 @@ import type { StoredDataset } from '../api/move.ts'
 import { layoutKey, versionKey } from '../manifest/keys.ts'
 import { commitBytes, type LayoutRecord, layoutBytes, parseCommit, parseLayout } from '../manifest/records.ts'
 import type { CommitRecord } from '../manifest/types.ts'
-import { MoveFailure, onStore } from '../mover/failure.ts'
+import { MoveFailure } from '../mover/failure.ts'
 import { type ObjectStore, StoreError } from '../stores/object-store.ts'
 import { readSmall } from './read-small.ts'
 
@@ -59,17 +59,16 @@ const claimOnce = async (
  * Makes sure that a Dataset's directory is its own: LAYOUT.json is written if it isn't there. Another uid in it: `AdoptionRequired`, or with
  * `dataset.adopt` it is taken over. `now` is used for a new LAYOUT.json only.
  */
-export const claimDirectory = (
+export const claimDirectory = async (
   store: ObjectStore,
   prefix: string,
   dataset: StoredDataset,
   now: () => Date,
   signal?: AbortSignal,
-): Promise<void> =>
-  onStore('store', async () => {
-    for (let look = 0; look < 5; look++) if (await claimOnce(store, prefix, dataset, now, signal)) return
-    throw new MoveFailure('CommitConflict', `${store.name}/${layoutKey(prefix)} is being changed by somebody else`)
-  })
+): Promise<void> => {
+  for (let look = 0; look < 5; look++) if (await claimOnce(store, prefix, dataset, now, signal)) return
+  throw new MoveFailure('CommitConflict', `${store.name}/${layoutKey(prefix)} is being changed by somebody else`)
+}
 
 /** Whether a record that is there is what an earlier try of the same intent left. */
 const sameIntent = (there: CommitRecord, record: CommitRecord): boolean =>
@@ -94,39 +93,31 @@ const existing = async (store: ObjectStore, key: string, record: CommitRecord, s
  * Writes the commit record; this put is the commit. A record that is there already with the same Dataset and intent *is* the version (an earlier
  * try got that far) and is returned in place of `record`; any other is `CommitConflict`. All that the record names must be stored before.
  */
-export const commit = (
+export const commit = async (
   store: ObjectStore,
   prefix: string,
   record: CommitRecord,
   signal?: AbortSignal,
-): Promise<CommitRecord> =>
-  onStore('store', async () => {
-    const key = versionKey(prefix, record.sequence)
-    // Looked at first: a store that ignores conditions must not overwrite what is there.
-    const before = await existing(store, key, record, signal)
-    if (before) return before
-    const options = signal ? { signal } : {}
-    if (
-      await tried(store.put(key, commitBytes(record), { ...options, ifAbsent: true, contentType: 'application/json' }))
-    )
-      return record
-    const there = await existing(store, key, record, signal)
-    if (there) return there
-    throw new MoveFailure(
-      'CommitConflict',
-      `${store.name}/${key} was there and is gone: somebody deletes in this prefix`,
-    )
-  })
+): Promise<CommitRecord> => {
+  const key = versionKey(prefix, record.sequence)
+  // Looked at first: a store that ignores conditions must not overwrite what is there.
+  const before = await existing(store, key, record, signal)
+  if (before) return before
+  const options = { ifAbsent: true, contentType: 'application/json', ...(signal ? { signal } : {}) }
+  if (await tried(store.put(key, commitBytes(record), options))) return record
+  const there = await existing(store, key, record, signal)
+  if (there) return there
+  throw new MoveFailure('CommitConflict', `${store.name}/${key} was there and is gone: somebody deletes in this prefix`)
+}
 
 /** The record of a version, if it was committed. */
-export const readCommit = (
+export const readCommit = async (
   store: ObjectStore,
   prefix: string,
   sequence: number,
   signal?: AbortSignal,
-): Promise<CommitRecord | undefined> =>
-  onStore('store', async () => {
-    const key = versionKey(prefix, sequence)
-    const found = await readSmall(store, key, signal)
-    return found && parseCommit(found.bytes, key)
-  })
+): Promise<CommitRecord | undefined> => {
+  const key = versionKey(prefix, sequence)
+  const found = await readSmall(store, key, signal)
+  return found && parseCommit(found.bytes, key)
+}

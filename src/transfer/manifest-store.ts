@@ -1,50 +1,59 @@
-import type { Readable } from 'node:stream'
+import { Readable } from 'node:stream'
 import { rootKey, shardKey } from '../manifest/keys.ts'
-import { type FetchShard, readManifest } from '../manifest/read.ts'
+import type { FetchShard } from '../manifest/read.ts'
 import { parseRoot } from '../manifest/root.ts'
-import type { Entry, Root } from '../manifest/types.ts'
+import type { Root } from '../manifest/types.ts'
 import type { ManifestSink } from '../manifest/write.ts'
-import { type ObjectStore, StoreError } from '../stores/object-store.ts'
-import { readSmall } from './read-small.ts'
+import type { ObjectStore } from '../stores/object-store.ts'
 
-/** Writes shards and root where layout 1 has them. Names are digests, so what is there already is left alone. */
-export const manifestSink = (store: ObjectStore, prefix: string, signal?: AbortSignal): ManifestSink => {
-  const options = signal ? { signal } : {}
-  const put = async (key: string, bytes: Uint8Array, contentType: string) => {
-    if ((await store.head(key, options))?.size === bytes.length) return
-    await store.put(key, bytes, { ...options, contentType })
+/** Far above what ten million files need: a root that is longer is not read into memory. */
+const maxRootBytes = 64 * 1024 * 1024
+
+/** All bytes of an object that is known to be small; fails with a RangeError if it is longer than `limit`. */
+export const readWhole = async (
+  store: ObjectStore,
+  key: string,
+  limit: number,
+  signal?: AbortSignal,
+): Promise<{ bytes: Buffer; etag?: string }> => {
+  const { info, body } = await store.get(key, signal && { signal })
+  if (info.size > limit) {
+    body.destroy()
+    throw new RangeError(`${store.name}/${key} is longer than ${limit} bytes`)
   }
-  return {
-    shard: (sha256, gz) => put(shardKey(prefix, sha256), gz, 'application/gzip'),
-    root: (sha256, bytes) => put(rootKey(prefix, sha256), bytes, 'application/json'),
-  }
+  const parts: Buffer[] = []
+  for await (const part of body) parts.push(part as Buffer)
+  return { bytes: Buffer.concat(parts), ...(info.etag === undefined ? {} : { etag: info.etag }) }
 }
 
-/** Gives the shards of a Dataset's directory. */
-export const shardsOf =
-  (store: ObjectStore, prefix: string, signal?: AbortSignal): FetchShard =>
-  async (sha256): Promise<Readable> =>
-    (await store.get(shardKey(prefix, sha256), signal ? { signal } : {})).body
-
-/** A root by its digest. A missing one is `corrupt`: only committed roots are asked for. */
-export const readRoot = async (
+/** A version's root, checked against its sha256. `prefix` is the Dataset's directory. */
+export const fetchRoot = async (
   store: ObjectStore,
   prefix: string,
   sha256: string,
   signal?: AbortSignal,
-): Promise<Root> => {
-  const key = rootKey(prefix, sha256)
-  const found = await readSmall(store, key, signal)
-  if (found) return parseRoot(found.bytes, sha256)
-  throw new StoreError('corrupt', `${store.name}/${key} is missing: the version that names it can't be read`, key)
-}
+): Promise<Root> => parseRoot((await readWhole(store, rootKey(prefix, sha256), maxRootBytes, signal)).bytes, sha256)
 
-/** The entries of a committed version, in order. */
-export async function* readVersion(
-  store: ObjectStore,
-  prefix: string,
-  root: string,
-  signal?: AbortSignal,
-): AsyncGenerator<Entry> {
-  yield* readManifest(await readRoot(store, prefix, root, signal), shardsOf(store, prefix, signal))
+/** Gives a manifest reader its shards. */
+export const shardsOf =
+  (store: ObjectStore, prefix: string, signal?: AbortSignal): FetchShard =>
+  async (sha256) =>
+    (await store.get(shardKey(prefix, sha256), signal && { signal })).body
+
+/** Where a manifest writer's shards and root go. Content-addressed, so what is there with the same size is left as it is. */
+export const manifestSink = (store: ObjectStore, prefix: string, signal?: AbortSignal): ManifestSink => {
+  const options = signal && { signal }
+  const put = async (key: string, bytes: Uint8Array) => {
+    if ((await store.head(key, options))?.size === bytes.length) return
+    await store.upload(
+      key,
+      bytes.length,
+      (offset, length) => Readable.from([bytes.subarray(offset, offset + length)], { objectMode: false }),
+      options,
+    )
+  }
+  return {
+    shard: (sha256, gz) => put(shardKey(prefix, sha256), gz),
+    root: (sha256, bytes) => put(rootKey(prefix, sha256), bytes),
+  }
 }

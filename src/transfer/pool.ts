@@ -1,0 +1,62 @@
+/**
+ * Runs `work` on items that come one by one, at most `width` at a time, and yields the results in the order of the items: at most `width` are under
+ * way or wait to be taken. The first failure ends it, after everything under way has settled, so nothing goes on behind the caller's back;
+ * `work` gets a signal that is aborted then.
+ */
+export async function* mapOrdered<T, R>(
+  items: AsyncIterable<T>,
+  width: number,
+  work: (item: T, signal: AbortSignal) => Promise<R>,
+  signal: AbortSignal,
+): AsyncGenerator<R> {
+  const stop = new AbortController()
+  const both = AbortSignal.any([signal, stop.signal])
+  const running: Promise<R>[] = []
+  try {
+    for await (const item of items) {
+      both.throwIfAborted()
+      const result = work(item, both)
+      result.catch((error) => stop.abort(error)) // a later item's failure must not wait for earlier ones
+      running.push(result)
+      if (running.length >= width) yield await running.shift()!
+    }
+    while (running.length > 0) yield await running.shift()!
+  } catch (error) {
+    throw stop.signal.aborted ? stop.signal.reason : error
+  } finally {
+    stop.abort(new Error('the transfer has ended'))
+    await Promise.allSettled(running)
+  }
+}
+
+/** Runs `work` on items in any order, at most `width` at a time; a failure ends it as above. */
+export const forEach = async <T>(
+  items: AsyncIterable<T>,
+  width: number,
+  work: (item: T, signal: AbortSignal) => Promise<unknown>,
+  signal: AbortSignal,
+): Promise<void> => {
+  const stop = new AbortController()
+  const both = AbortSignal.any([signal, stop.signal])
+  const running = new Set<Promise<unknown>>()
+  const start = (item: T) => {
+    const one: Promise<unknown> = work(item, both).then(
+      () => running.delete(one),
+      (error) => stop.abort(error),
+    )
+    running.add(one)
+  }
+  try {
+    for await (const item of items) {
+      both.throwIfAborted()
+      start(item)
+      if (running.size >= width) await Promise.race(running)
+    }
+    both.throwIfAborted()
+    await Promise.all(running)
+    both.throwIfAborted()
+  } finally {
+    if (!stop.signal.aborted) stop.abort(new Error('the transfer has ended'))
+    await Promise.allSettled(running)
+  }
+}
