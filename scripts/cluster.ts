@@ -35,7 +35,7 @@ const commands: Record<string, (argument?: string) => Promise<number>> = {
     return 0
   },
   down: async () => {
-    await timed('cluster down', down)
+    await timed('cluster down', () => down(say))
     return 0
   },
   status: async () => {

@@ -92,7 +92,6 @@ const kubeletSettings = () => ({
   imageGCHighThresholdPercent: 100,
   imageGCLowThresholdPercent: 99,
   syncFrequency: '10s',
-  volumeStatsAggPeriod: '0s',
 })
 
 /** Writes the configuration of the runtime, its network and the kubelet. */

@@ -10,17 +10,22 @@ export const csiDriver = (): Daemon => ({
   command: [process.execPath, `${repository}/scripts/cluster/csi/main.ts`],
 })
 
+// Group snapshots have definitions of their own, for which the controller would wait half a minute.
+const common = [
+  '--kubeconfig',
+  statePaths.kubeconfig,
+  '--retry-interval-start=200ms',
+  '--feature-gates=CSIVolumeGroupSnapshot=false',
+]
+
 /** Turns VolumeSnapshots into contents. */
 export const snapshotController = (): Daemon => ({
   name: 'snapshot-controller',
-  command: [programPath('snapshot-controller'), '--kubeconfig', statePaths.kubeconfig, '--retry-interval-start=200ms'],
+  command: [programPath('snapshot-controller'), ...common],
 })
 
 /** Turns contents into calls of the driver. */
 export const csiSnapshotter = (): Daemon => ({
   name: 'csi-snapshotter',
-  command: [
-    ...[programPath('csi-snapshotter'), '--kubeconfig', statePaths.kubeconfig],
-    ...['--csi-address', driverSocket(drivers.dir), '--retry-interval-start=200ms'],
-  ],
+  command: [programPath('csi-snapshotter'), ...common, '--csi-address', driverSocket(drivers.dir)],
 })

@@ -13,8 +13,9 @@ import {
 } from './control-plane.ts'
 import { drivers } from './csi/drivers.ts'
 import { type Daemon, daemonLogTail, daemonRuns, startDaemon } from './daemon.ts'
-import { down } from './down.ts'
+import { removeCluster } from './down.ts'
 import { loadGranaryImage, loadPauseImage } from './images.ts'
+import { withLock } from './lock.ts'
 import { createNetwork } from './network.ts'
 import { containerd, kubelet, kubeProxy, writeNodeSettings } from './node.ts'
 import { applySnapshotDefinitions, applyStorage } from './objects.ts'
@@ -36,6 +37,10 @@ type Log = (line: string) => void
 export const up = async (log: Log): Promise<void> => {
   await ensurePrerequisites(log)
   await ensurePrograms(allPrograms, log)
+  await withLock(log, () => makeCurrent(log))
+}
+
+const makeCurrent = async (log: Log) => {
   await run(process.execPath, [`${repository}/scripts/build.ts`])
   const running = findSandbox()
   if (running && isComplete() && stoppedDaemons().length === 0) {
@@ -43,7 +48,7 @@ export const up = async (log: Log): Promise<void> => {
     return
   }
   if (existsSync(statePaths.sandbox)) log('cleaning up what an earlier cluster left')
-  await down()
+  await removeCluster()
   await start(log)
 }
 
@@ -81,6 +86,7 @@ const start = async (log: Log) => {
     await answers('kubelet', () => nodeReady(api), 90)
     await answers('kube-controller-manager', () => defaultAccount(api), 60)
     await answers('versitygw', async () => (await fetch(readS3Access().endpoint)).status < 500, 30)
+    for (const daemon of stoppedDaemons()) throw new Error(`${daemon} ended:\n${daemonLogTail(daemon)}`)
     await writeFile(statePaths.complete, '')
   } finally {
     await api.close()

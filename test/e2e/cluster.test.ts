@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { clusterEnvironment } from '../../scripts/cluster/environment.ts'
 import { until } from '../helpers/child.ts'
 import { type AnyObject, applyObjects, createNamespace, getObject, kubectl } from '../helpers/kubectl.ts'
 
@@ -123,6 +124,12 @@ describe('the cluster of the end-to-end tests', () => {
     const volume = (await getObject(namespace.name, 'pvc', 'doomed'))?.spec.volumeName
     await kubectl(['delete', 'pvc', 'doomed', '--namespace', namespace.name])
     await until('the volume to go', async () => (await getObject('', 'pv', volume)) === undefined, 60)
+  })
+
+  test('a pod reaches the S3 server', async () => {
+    const { AWS_ENDPOINT_URL_S3: endpoint } = clusterEnvironment()
+    const script = `node -e 'fetch("${endpoint}").then((answer) => console.log(answer.status))'`
+    expect(await runPod('s3-caller', script)).toEqual({ phase: 'Succeeded', log: '403\n' })
   })
 
   test('a pod reaches the API server by its service', async () => {
