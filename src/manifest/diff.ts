@@ -1,4 +1,4 @@
-import { comparePaths } from './compare.ts'
+import { compareUtf8 } from '../lib/utf8.ts'
 import { type FetchShard, readShards } from './read.ts'
 import type { Entry, Root } from './types.ts'
 
@@ -15,7 +15,7 @@ export async function* joinEntries<A extends { p: string }, B extends { p: strin
   try {
     let [x, y] = [await left.next(), await right.next()]
     while (!x.done || !y.done) {
-      const order = x.done ? 1 : y.done ? -1 : comparePaths(x.value.p, y.value.p)
+      const order = x.done ? 1 : y.done ? -1 : compareUtf8(x.value.p, y.value.p)
       if (order === 0) yield { a: x.value, b: y.value }
       else if (order < 0) yield { a: x.value }
       else yield { b: y.value }

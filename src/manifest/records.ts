@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { comparePaths } from './compare.ts'
+import { compareUtf8 } from '../lib/utf8.ts'
 import { ManifestError } from './error.ts'
 import { checkLayout, parseJson } from './root.ts'
 import type { CommitRecord } from './types.ts'
@@ -43,7 +43,7 @@ const LayoutSchema = z.strictObject({
 const document = (value: object): Buffer => Buffer.from(`${JSON.stringify(value)}\n`)
 
 const sorted = (record: Record<string, string>) =>
-  Object.fromEntries(Object.entries(record).sort(([a], [b]) => comparePaths(a, b)))
+  Object.fromEntries(Object.entries(record).sort(([a], [b]) => compareUtf8(a, b)))
 
 /** The bytes of versions/v<N>.json: the keys in this order whatever order they came in, so that a retry writes the same bytes. */
 export const commitBytes = (record: CommitRecord): Buffer => {

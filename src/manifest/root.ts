@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { comparePaths } from './compare.ts'
+import { compareUtf8 } from '../lib/utf8.ts'
 import { maxShardLines } from './cut.ts'
 import { sha256Hex } from './digest.ts'
 import { ManifestError } from './error.ts'
@@ -54,7 +54,7 @@ const checkShards = (root: Root): void => {
   let [files, bytes] = [0, 0]
   for (const shard of root.shards) {
     const ordered =
-      comparePaths(shard.first, shard.last) <= 0 && (last === undefined || comparePaths(last, shard.first) < 0)
+      compareUtf8(shard.first, shard.last) <= 0 && (last === undefined || compareUtf8(last, shard.first) < 0)
     if (!ordered) throw new ManifestError('the shards of a root are not in order', shard.first)
     last = shard.last
     files += shard.n

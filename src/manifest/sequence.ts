@@ -1,4 +1,4 @@
-import { comparePaths } from './compare.ts'
+import { compareUtf8 } from '../lib/utf8.ts'
 import { ManifestError } from './error.ts'
 import { NestingGuard } from './paths.ts'
 
@@ -8,7 +8,7 @@ export class PathSequence {
   #last: string | undefined
 
   add(path: string): void {
-    if (this.#last !== undefined && comparePaths(this.#last, path) >= 0)
+    if (this.#last !== undefined && compareUtf8(this.#last, path) >= 0)
       throw new ManifestError(this.#last === path ? 'a path is there twice' : 'paths are not in order', path)
     this.#last = path
     const file = this.#nesting.add(path)

@@ -69,7 +69,7 @@ class OpenShard {
 }
 
 /**
- * Writes a manifest from entries that come in the order of their paths' bytes (comparePaths). Holds one shard at a time.
+ * Writes a manifest from entries that come in the order of their paths' bytes (compareUtf8). Holds one shard at a time.
  * Entries that layout 1 can't hold end it with a ManifestError that names the path, before the root is written.
  */
 export const writeManifest = async (

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { setImmediate as tick } from 'node:timers/promises'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { comparePaths } from '../../src/manifest/compare.ts'
+import { compareUtf8 } from '../../src/lib/utf8.ts'
 import { cutsAfter, maxShardLines } from '../../src/manifest/cut.ts'
 import { diff, sameContent } from '../../src/manifest/diff.ts'
 import { contentLine } from '../../src/manifest/line.ts'
@@ -40,7 +40,7 @@ const asTree = (pairs: [string, Omit<Entry, 'p'>][]): Entry[] => {
   const guard = new NestingGuard()
   return [...new Map(pairs)]
     .map(([p, rest]): Entry => ({ p, ...rest }))
-    .sort((a, b) => comparePaths(a.p, b.p))
+    .sort((a, b) => compareUtf8(a.p, b.p))
     .filter((entry) => guard.add(entry.p) === undefined)
 }
 const tree = fc.array(fc.tuple(path, body), { maxLength: 40 }).map(asTree)
@@ -99,7 +99,7 @@ test('a difference is what a comparison of whole lists finds, and equal shards a
       const after = (await writeManifest(edited, memory.sink)).root
       const [left, right] = [new Map(one.map((e) => [e.p, e])), new Map(edited.map((e) => [e.p, e]))]
       const expected = [...new Set([...left.keys(), ...right.keys()])]
-        .sort(comparePaths)
+        .sort(compareUtf8)
         .map((p) => ({ before: left.get(p), after: right.get(p) }))
         .filter(({ before, after }) => !(before && after && sameContent(before, after)))
       expect(await collect(diff(before, after, memory.fetch))).toEqual(expected)

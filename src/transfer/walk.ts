@@ -1,0 +1,106 @@
+import { isUtf8 } from 'node:buffer'
+import type { BigIntStats } from 'node:fs'
+import { lstat, readdir, readlink } from 'node:fs/promises'
+
+/** Something that is not a directory, as a walk finds it. */
+export interface Found {
+  /** Relative to the root; bytes that are no UTF-8 as U+FFFD, with `kind` other. */
+  p: string
+  kind: 'file' | 'link' | 'other'
+  /** Of `other`: what it is, as words behind its name in a sentence. */
+  what?: string
+  size: number
+  /** Of links. */
+  target?: string
+  executable: boolean
+  /** Nanoseconds; with the inode they tell whether a file was touched since. */
+  mtime: bigint
+  ctime: bigint
+  inode: bigint
+  /** Bytes that it takes on the disk. */
+  allocated: number
+}
+
+/** How many lstat calls are under way at a time. */
+const lookahead = 64
+
+const kindOf = (stats: BigIntStats): Pick<Found, 'kind' | 'what'> => {
+  if (stats.isFile()) return { kind: 'file' }
+  if (stats.isSymbolicLink()) return { kind: 'link' }
+  if (stats.isSocket()) return { kind: 'other', what: 'is a socket' }
+  if (stats.isFIFO()) return { kind: 'other', what: 'is a named pipe' }
+  return { kind: 'other', what: 'is a device' }
+}
+
+const foundOf = async (root: string, path: string, stats: BigIntStats): Promise<Found> => ({
+  p: path,
+  ...kindOf(stats),
+  size: Number(stats.size),
+  executable: (stats.mode & 0o111n) !== 0n,
+  mtime: stats.mtimeNs,
+  ctime: stats.ctimeNs,
+  inode: stats.ino,
+  allocated: Number(stats.blocks) * 512,
+  ...(stats.isSymbolicLink() ? await linkOf(`${root}/${path}`) : {}),
+})
+
+const linkOf = async (path: string): Promise<Partial<Found>> => {
+  const target = await readlink(path, { encoding: 'buffer' })
+  return isUtf8(target)
+    ? { target: target.toString() }
+    : { kind: 'other', what: 'is a symlink whose target is not UTF-8' }
+}
+
+/** Names with one character per byte: compact, and JavaScript sorts them as bytes. */
+const namesOf = async (dir: string): Promise<string[]> => (await readdir(dir, { encoding: 'latin1' })).sort()
+
+type Named = { name: string; path: string; stats: BigIntStats } | { name: string; bad: true }
+
+async function* statAll(root: string, prefix: string, names: string[]): AsyncGenerator<Named> {
+  const look = async (name: string): Promise<Named> => {
+    const bytes = Buffer.from(name, 'latin1')
+    if (!isUtf8(bytes)) return { name, bad: true }
+    const path = `${prefix}${bytes.toString()}`
+    return { name, path, stats: await lstat(`${root}/${path}`, { bigint: true }) }
+  }
+  for (let at = 0; at < names.length; at += lookahead) {
+    yield* await Promise.all(names.slice(at, at + lookahead).map(look))
+  }
+}
+
+const notUtf8 = (prefix: string, name: string): Found => {
+  const p = `${prefix}${Buffer.from(name, 'latin1').toString()}`
+  const nothing = { size: 0, executable: false, mtime: 0n, ctime: 0n, inode: 0n, allocated: 0 }
+  return { p, kind: 'other', what: 'is a name that is not UTF-8', ...nothing }
+}
+
+/**
+ * All that is below `root` and no directory, in the byte order of the paths, as manifests have them. `lost+found` at the root is left out, and
+ * so is `ignore`. Follows no symlink. Holds the names of the directories on the way, no more.
+ *
+ * A directory `a` counts as `a/` and so comes behind `a-b`: it waits in `open` until the names that sort before it are through.
+ */
+export async function* walk(
+  root: string,
+  options: { ignore?: string; directory?: (path: string) => void; signal?: AbortSignal } = {},
+  prefix = '',
+): AsyncGenerator<Found> {
+  options.signal?.throwIfAborted()
+  const all = await namesOf(`${root}/${prefix}`)
+  const names = prefix === '' ? all.filter((name) => name !== 'lost+found' && name !== options.ignore) : all
+  const open: { name: string; path: string }[] = []
+  async function* enterBefore(name: string | undefined): AsyncGenerator<Found> {
+    while (open.length > 0 && (name === undefined || `${open.at(-1)!.name}/` < name)) {
+      const { path } = open.pop()!
+      options.directory?.(path)
+      yield* walk(root, options, `${path}/`)
+    }
+  }
+  for await (const item of statAll(root, prefix, names)) {
+    yield* enterBefore(item.name)
+    if ('bad' in item) yield notUtf8(prefix, item.name)
+    else if (item.stats.isDirectory()) open.push({ name: item.name, path: item.path })
+    else yield await foundOf(root, item.path, item.stats)
+  }
+  yield* enterBefore(undefined)
+}
