@@ -8,7 +8,8 @@ import { dirname, join } from 'node:path'
 import { Claim, Dataset, DatasetVersion, Job, Namespace, Pod } from '../src/api/kinds.ts'
 import type { KubeObject } from '../src/api/meta.ts'
 import { repository } from './cluster/paths.ts'
-import { bringUp } from './cluster/up.ts'
+import { clusterEnvironment, otherCluster } from './cluster/environment.ts'
+import { up } from './cluster/up.ts'
 import { emptyBucket, getObject, listKeys, makeBucket, putObject, sha256 } from './lib/objects.ts'
 import { installOperator } from './lib/operator.ts'
 import { connect, type Session, until } from './lib/session.ts'
@@ -127,7 +128,8 @@ const same = (a: Map<string, string>, b: Map<string, string>) =>
 
 const main = async () => {
   say('the cluster')
-  const env = await bringUp()
+  if (otherCluster() === undefined) await up(say)
+  const env = clusterEnvironment()
   const session = await connect(env)
   say('the operator')
   await installOperator(session)
@@ -152,8 +154,8 @@ const main = async () => {
 
   say('init: a StorageProvider and two Datasets are applied (demo/bucket.yaml, demo/datasets.yaml)')
   const bucketYaml = manifest('bucket.yaml')
-    .replace('${ENDPOINT}', env.AWS_ENDPOINT_URL_S3 ?? '')
-    .replace('${REGION}', env.AWS_REGION ?? '')
+    .replace('{{ENDPOINT}}', env.AWS_ENDPOINT_URL_S3 ?? '')
+    .replace('{{REGION}}', env.AWS_REGION ?? '')
   await session.apply(bucketYaml)
   await session.apply(manifest('datasets.yaml'))
   const v1 = await watchVersion(session, 'digits-v1')
