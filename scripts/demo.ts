@@ -7,8 +7,8 @@ import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { Claim, Dataset, DatasetVersion, Job, Namespace, Pod } from '../src/api/kinds.ts'
 import type { KubeObject } from '../src/api/meta.ts'
-import { repository } from './cluster/paths.ts'
 import { clusterEnvironment, otherCluster } from './cluster/environment.ts'
+import { repository } from './cluster/paths.ts'
 import { up } from './cluster/up.ts'
 import { emptyBucket, getObject, listKeys, makeBucket, putObject, sha256 } from './lib/objects.ts'
 import { installOperator } from './lib/operator.ts'
@@ -130,7 +130,7 @@ const main = async () => {
   say('the cluster')
   if (otherCluster() === undefined) await up(say)
   const env = clusterEnvironment()
-  const session = await connect(env)
+  const session = connect(env)
   say('the operator')
   await installOperator(session)
   await cleanUp(session)

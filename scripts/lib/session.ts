@@ -5,6 +5,8 @@ import { S3Client } from '@aws-sdk/client-s3'
 import type { Kind, KubeObject } from '../../src/api/meta.ts'
 import { ApiError } from '../../src/kube/api-error.ts'
 import type { KubeClient } from '../../src/kube/client.ts'
+import { connect as reach } from '../../src/kube/connection.ts'
+import { createClient } from '../../src/kube/http-client.ts'
 import { programPath } from '../cluster/programs.ts'
 
 /** A person at a keyboard: a cluster that is up, kubectl, and the S3 server beside it. What the demo and the end-to-end tests work with. */
@@ -42,7 +44,9 @@ const run = (program: string, args: string[], env: Record<string, string>, input
     child.stdin.end(input ?? '')
   })
 
-export const openSession = (env: Record<string, string>, kube: KubeClient): Session => {
+/** `env`: as `clusterEnvironment` gives it. */
+export const connect = (env: Record<string, string>): Session => {
+  const kube = createClient({ connection: reach(env.KUBECONFIG) })
   const program = existsSync(programPath('kubectl')) ? programPath('kubectl') : 'kubectl'
   const s3 = new S3Client({
     endpoint: env.AWS_ENDPOINT_URL_S3 ?? '',

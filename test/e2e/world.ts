@@ -175,7 +175,7 @@ export const openWorld = async (
   name: string,
   options: { versioned?: boolean; labels?: Record<string, string> } = {},
 ): Promise<World> => {
-  const session = await currentSession()
+  const session = currentSession()
   const namespace = `e2e-${name}-${randomBytes(3).toString('hex')}`
   const bucket = namespace
   await makeBucket(session.s3, bucket, options.versioned ?? false)
