@@ -177,6 +177,16 @@ export const DatasetStatus = z.object({
   ).optional(),
   versions: count('How many versions are committed.').optional(),
   nextSequence: count('The number that the next version gets.').optional(),
+  opening: listOf(
+    z.object({
+      sequence: count('The number.'),
+      for: text('import, claim:<uid> or version:<uid>.', 128),
+      at: time('When it was taken; the time of opening.'),
+      parent: count('Number of the latest version then.').optional(),
+    }),
+    512,
+    'Numbers that are taken, whose versions do not have them yet.',
+  ).optional(),
   store: z
     .object({
       provider: text('The StorageProvider, if it is one.').optional(),
@@ -197,6 +207,7 @@ export const DatasetStatus = z.object({
     .optional()
     .meta({ description: 'How the source is imported.' }),
   importedFingerprint: text('Fingerprint of the listing that was imported last.', 128).optional(),
+  failedFingerprint: text('Fingerprint of a listing whose import failed for good.', 128).optional(),
   lastSync: z
     .object({
       startedAt: time('When the look began.').optional(),
@@ -206,22 +217,28 @@ export const DatasetStatus = z.object({
       bytes: count('How many bytes they have.').optional(),
       changed: z.boolean().optional().meta({ description: 'Whether it differed from what was imported last.' }),
       fingerprint: text('Fingerprint of the listing.', 128).optional(),
+      attempt: count('Which look this is; its mover is named after it.').optional(),
+      generation: count('metadata.generation of the Dataset that was looked for.').optional(),
+      failures: count('How many looks failed in a row.').optional(),
+      sequence: count('The number that the import of this listing was given.').optional(),
     })
     .optional()
     .meta({ description: 'The last look at the source.' }),
-  attempt: count('How many attempts of the current look or adoption failed or run.').optional(),
-  nextRetryAt: time('When it is tried again.').optional(),
-  lastFailure: failure.optional(),
   nextSyncAt: time('When the source is looked at next.').optional(),
   lastHandledSyncRequest: text('The value of granary.dev/sync-requested-at that was handled last.', 256).optional(),
   adoption: z
     .object({
       before: count('Only versions below this number are still to come.').optional(),
       versions: count('How many were taken over.').optional(),
-      done: z.boolean().optional().meta({ description: 'Whether all were.' }),
+      done: z.boolean().optional().meta({ description: 'Whether the store is free, or all were taken over.' }),
+      attempt: count('Which attempt runs, or comes next.').optional(),
+      failures: count('How many failed in a row.').optional(),
+      nextRetryAt: time('When it is tried again.').optional(),
+      generation: count('metadata.generation of the Dataset at the last failure.').optional(),
+      lastFailure: failure.optional(),
     })
     .optional()
-    .meta({ description: 'How far the adoption is.' }),
+    .meta({ description: 'What was found in the store before the first version, and how far it is taken over.' }),
   volumes: mapOf(
     z.object({
       name: objectName('Name of the claim.'),

@@ -1,0 +1,48 @@
+import type { Plan } from '../../kube/types.ts'
+import { sameJson, withoutNothing } from '../../lib/equal.ts'
+import { adopt } from './decide/adoption.ts'
+import { type Draft, newDraft, type Step } from './decide/draft.ts'
+import { keepWhileOpen } from './decide/finalizer.ts'
+import { tellHistory } from './decide/history.ts'
+import { importChanges } from './decide/imports.ts'
+import { checkLimits } from './decide/limits.ts'
+import { giveNumbers, settleReservations } from './decide/numbers.ts'
+import { openOutputs } from './decide/outputs.ts'
+import { resolveStore } from './decide/store.ts'
+import { summarize } from './decide/summary.ts'
+import { sync } from './decide/sync.ts'
+import type { World } from './world.ts'
+
+const stopWhenLeaving: Step = (world) => (world.dataset.metadata.deletionTimestamp ? 'stop' : undefined)
+
+/** In this order; the first that stops leaves the rest to a later round. */
+const steps: Step[] = [
+  tellHistory,
+  checkLimits,
+  resolveStore,
+  adopt,
+  settleReservations,
+  giveNumbers,
+  stopWhenLeaving,
+  openOutputs,
+  sync,
+  importChanges,
+]
+
+/** The plan for one Dataset. Its status is written only if it changed, and only if nobody else wrote the Dataset since it was read: numbers must not race. */
+export const decide = (world: World): Plan => {
+  const first = keepWhileOpen(world)
+  if (first) return first
+  const draft = newDraft(world)
+  for (const step of steps) if (step(world, draft) === 'stop') break
+  summarize(world, draft)
+  return planOf(world, draft)
+}
+
+const planOf = (world: World, draft: Draft): Plan => {
+  const { apiVersion, kind, metadata } = world.dataset
+  const { name, namespace = '', uid = '', resourceVersion = '' } = metadata
+  const object = { apiVersion, kind, metadata: { name, namespace, uid, resourceVersion } }
+  const own = sameJson(draft.status, world.dataset.status) ? [] : [{ object, status: withoutNothing(draft.status) }]
+  return withoutNothing({ ...draft.plan, status: [...draft.plan.status, ...own] }) as Plan
+}

@@ -1,0 +1,37 @@
+import * as kinds from '../../../api/kinds.ts'
+import { finalizers } from '../../../api/names.ts'
+import type { JsonPatchOp, Plan } from '../../../kube/types.ts'
+import type { World } from '../world.ts'
+import { isOpenOutput, outputsWanted } from './wanted.ts'
+
+const patch = (world: World, ops: JsonPatchOp[], live: boolean): Plan => {
+  const { name, namespace = '', uid = '', resourceVersion } = world.dataset.metadata
+  const unchanged: JsonPatchOp = { op: 'test', path: '/metadata/resourceVersion', value: resourceVersion }
+  return {
+    patch: [{ ref: { kind: kinds.Dataset, namespace, name, uid }, ops: [unchanged, ...ops] }],
+    ...(live ? { live } : {}),
+  }
+}
+
+/** While an output is open, or about to be, the Dataset stays: its commit needs the store. A plan of its own, before the version is made. */
+export const keepWhileOpen = (world: World): Plan | undefined => {
+  const there = world.dataset.metadata.finalizers ?? []
+  const index = there.indexOf(finalizers.dataset)
+  const leaving = world.dataset.metadata.deletionTimestamp !== undefined
+  const needed = world.versions.some(isOpenOutput) || (!leaving && outputsWanted(world).length > 0)
+  if (needed === index >= 0 || (needed && leaving)) return undefined
+  if (!needed) {
+    const path = `/metadata/finalizers/${index}`
+    return patch(
+      world,
+      [
+        { op: 'test', path, value: finalizers.dataset },
+        { op: 'remove', path },
+      ],
+      true,
+    )
+  }
+  return there.length === 0
+    ? patch(world, [{ op: 'add', path: '/metadata/finalizers', value: [finalizers.dataset] }], false)
+    : patch(world, [{ op: 'add', path: '/metadata/finalizers/-', value: finalizers.dataset }], false)
+}

@@ -1,0 +1,55 @@
+import type { DatasetVersion } from '../../api/dataset-version.ts'
+import * as kinds from '../../api/kinds.ts'
+import { labels, parseVersionName } from '../../api/names.ts'
+import type { ClaimObject, PodObject } from '../../desired/objects.ts'
+import type { IndexFunction, KubeObject } from '../../kube/types.ts'
+import { claimNamesOf } from './pods.ts'
+
+/** Names of the indexes that this controller reads. */
+export const index = {
+  versionsByDataset: 'dataset.versions',
+  claimsByDataset: 'dataset.claims',
+  podsByClaim: 'dataset.pods-by-claim',
+  podsByVersion: 'dataset.pods-by-version',
+  jobsByOwner: 'dataset.jobs-by-owner',
+  moversByOwner: 'dataset.movers-by-owner',
+} as const
+
+const inNamespace = (object: KubeObject, name: string): string => `${object.metadata.namespace ?? ''}/${name}`
+
+export const datasetOfVersion: IndexFunction = (object) => [
+  inNamespace(object, (object as DatasetVersion).spec.dataset),
+]
+
+/** The Dataset of its namespace that a claim is filled from, or is kept by. */
+export const datasetOfClaim: IndexFunction = (object) => {
+  const source = (object as ClaimObject).spec?.dataSourceRef
+  const { labels: own, namespace } = object.metadata
+  if (own?.[labels.role] === 'version' && own[labels.dataset]) return [inNamespace(object, own[labels.dataset] ?? '')]
+  if (source?.apiGroup !== kinds.group || source.kind !== kinds.Dataset.kind) return []
+  return source.namespace === undefined || source.namespace === namespace ? [inNamespace(object, source.name)] : []
+}
+
+/** Datasets whose read-only claims `<dataset>-v<N>` a pod names. */
+export const versionsNamedBy: IndexFunction = (object) =>
+  claimNamesOf(object as PodObject).flatMap((claim) => {
+    const named = parseVersionName(claim)
+    return named ? [inNamespace(object, named.dataset)] : []
+  })
+
+const ownerUid: IndexFunction = ({ metadata: { labels: own } }) => {
+  const uid = own?.[labels.ownerUid]
+  return uid === undefined || own?.[labels.role] !== 'mover' ? [] : [uid]
+}
+
+export const indexes = {
+  [kinds.DatasetVersion.plural]: { [index.versionsByDataset]: datasetOfVersion },
+  [kinds.Claim.plural]: { [index.claimsByDataset]: datasetOfClaim },
+  [kinds.Pod.plural]: {
+    [index.podsByClaim]: ((object) =>
+      claimNamesOf(object as PodObject).map((claim) => inNamespace(object, claim))) as IndexFunction,
+    [index.podsByVersion]: versionsNamedBy,
+    [index.moversByOwner]: ownerUid,
+  },
+  [kinds.Job.plural]: { [index.jobsByOwner]: ownerUid },
+}

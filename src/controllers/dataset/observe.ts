@@ -1,0 +1,84 @@
+import { type Dataset, DatasetSpec } from '../../api/dataset.ts'
+import type { DatasetVersion } from '../../api/dataset-version.ts'
+import * as kinds from '../../api/kinds.ts'
+import { labels } from '../../api/names.ts'
+import { parseSpec } from '../../api/schema.ts'
+import type { StorageProvider } from '../../api/storage-provider.ts'
+import { needsEvents } from '../../desired/attempt.ts'
+import type { ClaimObject, EventObject, JobObject, PodObject } from '../../desired/objects.ts'
+import type { Reader } from '../../kube/types.ts'
+import { attemptInput } from './decide/mover.ts'
+import { index, versionsNamedBy } from './indexes.ts'
+import { claimNamesOf } from './pods.ts'
+import type { DatasetConfig, World } from './world.ts'
+
+const isMover = (pod: PodObject): boolean => pod.metadata.labels?.[labels.role] === 'mover'
+
+/** Pods that mount one of these claims, or name one of the Dataset's read-only claims. */
+const podsOf = async (reader: Reader, dataset: Dataset, claims: string[]): Promise<PodObject[]> => {
+  const { name, namespace = '' } = dataset.metadata
+  const key = `${namespace}/${name}`
+  if (reader.live) {
+    const pods = await reader.list<PodObject>(kinds.Pod, namespace)
+    return pods.filter(
+      (pod) => claimNamesOf(pod).some((claim) => claims.includes(claim)) || versionsNamedBy(pod).includes(key),
+    )
+  }
+  const found = await Promise.all([
+    reader.byIndex<PodObject>(kinds.Pod, index.podsByVersion, key),
+    ...claims.map((claim) => reader.byIndex<PodObject>(kinds.Pod, index.podsByClaim, `${namespace}/${claim}`)),
+  ])
+  return [...new Map(found.flat().map((pod) => [pod.metadata.name, pod])).values()]
+}
+
+/** Events of a mover's Job that has no pod though it should have one by now. */
+const eventsOf = async (reader: Reader, world: World): Promise<EventObject[]> => {
+  const { lastSync, adoption } = world.dataset.status ?? {}
+  const jobs = [
+    needsEvents(attemptInput(world, 'Scan', lastSync?.attempt ?? 1)),
+    needsEvents(attemptInput(world, 'Adopt', adoption?.attempt ?? 1)),
+  ].flatMap((job) => job?.metadata.uid ?? [])
+  if (jobs.length === 0) return []
+  const events = await reader.list<EventObject>(kinds.Event, world.dataset.metadata.namespace)
+  return events.filter((event) => jobs.includes(event.involvedObject?.uid ?? ''))
+}
+
+export const observe = async (
+  config: DatasetConfig,
+  reader: Reader,
+  key: string,
+  now: number,
+): Promise<World | undefined> => {
+  const [namespace = '', name = ''] = key.split('/')
+  const dataset = await reader.get<Dataset>(kinds.Dataset, namespace, name)
+  if (!dataset) return undefined
+  const { uid = '' } = dataset.metadata
+  const [versions, claims, jobs, movers, providers] = await Promise.all([
+    reader.byIndex<DatasetVersion>(kinds.DatasetVersion, index.versionsByDataset, key),
+    reader.byIndex<ClaimObject>(kinds.Claim, index.claimsByDataset, key),
+    reader.byIndex<JobObject>(kinds.Job, index.jobsByOwner, uid),
+    reader.byIndex<PodObject>(kinds.Pod, index.moversByOwner, uid),
+    reader.list<StorageProvider>(kinds.StorageProvider, namespace),
+  ])
+  const pods = await podsOf(
+    reader,
+    dataset,
+    claims.map((claim) => claim.metadata.name),
+  )
+  const { spec, problem } = parseSpec(DatasetSpec, dataset)
+  const world: World = {
+    now,
+    config,
+    dataset,
+    spec: spec ?? DatasetSpec.parse({}),
+    problem,
+    versions,
+    claims,
+    pods: pods.filter((pod) => !isMover(pod)),
+    jobs,
+    movers,
+    events: [],
+    providers,
+  }
+  return { ...world, events: await eventsOf(reader, world) }
+}

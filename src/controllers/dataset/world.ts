@@ -1,0 +1,35 @@
+import type { Dataset, DatasetSpec } from '../../api/dataset.ts'
+import type { DatasetVersion } from '../../api/dataset-version.ts'
+import type { StorageProvider } from '../../api/storage-provider.ts'
+import type { ApiLocation } from '../../desired/location.ts'
+import type { MoverConfig } from '../../desired/mover-job.ts'
+import type { ClaimObject, EventObject, JobObject, PodObject } from '../../desired/objects.ts'
+
+/** What the operator's config says to this controller. */
+export interface DatasetConfig extends MoverConfig {
+  /** The store of Datasets that name none, in namespaces without a default StorageProvider. */
+  defaultStore?: ApiLocation | undefined
+}
+
+/** Everything that a decision about one Dataset looks at. */
+export interface World {
+  /** Milliseconds since 1970. */
+  now: number
+  config: DatasetConfig
+  dataset: Dataset
+  /** The spec with its defaults, or what is wrong with it. */
+  spec: DatasetSpec
+  problem?: string | undefined
+  /** Versions that name this Dataset, whoever made them. */
+  versions: DatasetVersion[]
+  /** Claims of the same namespace that are filled from this Dataset, and those that spec.volume keeps. */
+  claims: ClaimObject[]
+  /** Pods that mount those claims, or name one `<dataset>-v<N>`; no movers. */
+  pods: PodObject[]
+  /** Movers of this Dataset: their Jobs and pods, and events of a Job that should have a pod. */
+  jobs: JobObject[]
+  movers: PodObject[]
+  events: EventObject[]
+  /** Of the namespace. */
+  providers: StorageProvider[]
+}
