@@ -26,9 +26,12 @@ export const createCgroups = async (): Promise<void> => {
   }
   if (!unified()) return
   const controllers = (await readFile(join(root, 'cgroup.controllers'), 'utf8')).trim().split(' ')
-  const enable = controllers.map((controller) => `+${controller}`).join(' ')
-  await writeFile(join(root, 'cgroup.subtree_control'), enable)
-  await writeFile(join(root, name, 'cgroup.subtree_control'), enable)
+  for (const group of [root, join(root, name)]) {
+    for (const controller of controllers) {
+      // One that this machine doesn't hand down (rdma, misc) is not missed; the kubelet names what it needs.
+      await writeFile(join(group, 'cgroup.subtree_control'), `+${controller}`).catch(() => {})
+    }
+  }
 }
 
 /** Removes the group with all below it; every process in it must have ended. */

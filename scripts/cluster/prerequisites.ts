@@ -36,17 +36,27 @@ const apt = (args: readonly string[]) =>
     })
   })
 
+/** Release of the Go that is installed, such as `1.26.8`; undefined when there is none. */
+const goRelease = async (): Promise<string | undefined> => {
+  const version = await run('go', ['version']).catch(() => '')
+  return /go(\d+\.\d+\S*)/.exec(version)?.[1]
+}
+
+/** Go fetches the release that a module asks for by itself since 1.21. */
+export const knowsToolchains = (release: string): boolean => {
+  const [major = 0, minor = 0] = release.split('.').map((part) => Number.parseInt(part, 10))
+  return major > 1 || (major === 1 && minor >= 21)
+}
+
 /** One sentence on why this machine can't run the cluster at all; undefined when it can. Installs and changes nothing. */
 export const whyUnsuitable = async (): Promise<string | undefined> => {
   if (process.platform !== 'linux') return `The test cluster needs Linux; this is ${process.platform}.`
   if (process.getuid?.() !== 0)
     return 'The test cluster needs root, for namespaces, mounts and containers: run this as root.'
-  const hasGo = await run('go', ['version']).then(
-    () => true,
-    () => false,
-  )
-  if (!hasGo)
-    return 'The test cluster builds its programs from Go modules: install Go 1.26 or newer (https://go.dev/dl).'
+  const go = await goRelease()
+  const install = 'install Go 1.26 or newer (https://go.dev/dl)'
+  if (go === undefined) return `The test cluster builds its programs from Go modules: ${install}.`
+  if (!knowsToolchains(go)) return `The test cluster can't be built with Go ${go}: ${install}.`
   const missing = missingPackages()
   if (missing.length === 0 || isDebian()) return undefined
   return `The test cluster needs programs that are not here; install what Debian calls ${missing.join(', ')}.`

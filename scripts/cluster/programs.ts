@@ -112,6 +112,8 @@ export const ensurePrograms = async (
 ): Promise<void> => {
   await mkdir(binDir, { recursive: true })
   const missing = names.filter((name) => !isBuilt(name))
+  if (missing.length === allPrograms.length)
+    log('building the programs of the cluster, once: some 10 to 15 minutes on 2 cores')
   for (const [index, name] of missing.entries()) {
     log(`building ${name} (${index + 1} of ${missing.length}) …`)
     const start = Date.now()
