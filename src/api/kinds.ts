@@ -19,6 +19,7 @@ export const Claim = kind('v1', 'PersistentVolumeClaim', 'persistentvolumeclaims
 export const Volume = kind('v1', 'PersistentVolume', 'persistentvolumes', false)
 export const Pod = kind('v1', 'Pod', 'pods')
 export const Namespace = kind('v1', 'Namespace', 'namespaces', false)
+export const Node = kind('v1', 'Node', 'nodes', false)
 export const Event = kind('v1', 'Event', 'events')
 export const Job = kind('batch/v1', 'Job', 'jobs')
 export const StorageClass = kind('storage.k8s.io/v1', 'StorageClass', 'storageclasses', false)

@@ -94,6 +94,11 @@ export const reasons = {
     'The volume is not there yet.',
     'Look at the events of the claim that the message names.',
   ),
+  FillsLimited: wait(
+    'Event',
+    'As many volumes as allowedNamespaces.maxFills allows are being filled for other namespaces.',
+    'Wait, or ask the owner of the Dataset to raise it.',
+  ),
   SwapPending: wait(
     'Event',
     'The filled volume has not reached its claim yet.',

@@ -15,7 +15,7 @@ export type Actor = (api: ModelApi) => boolean | undefined | Promise<boolean | u
 
 export interface DriveOptions {
   /** Called at the start and after every crash: what a fresh process would have. */
-  controllers: () => Controller<never>[]
+  controllers: () => Controller[]
   indexes?: Indexes
   actors?: Actor[]
   /** How far the clock may run ahead to reach `requeueAfter`s and backoffs, in ms. Default: an hour. */
@@ -95,7 +95,7 @@ class Process {
     this.#api = api
     this.#options = options
     this.#driven = driven
-    this.#controllers = options.controllers() as unknown as Controller[]
+    this.#controllers = options.controllers()
     this.stop = api.listen((object, old) => this.#changed(object, old))
     for (const object of api.all()) this.#changed(object, undefined)
   }

@@ -1,0 +1,162 @@
+import type { DatasetSpec } from '../../../api/dataset.ts'
+import type { DatasetVersion } from '../../../api/dataset-version.ts'
+import type { KubeObject } from '../../../api/meta.ts'
+import { annotations } from '../../../api/names.ts'
+import { annotate, sameObject } from '../../../desired/json-patch.ts'
+import type { Plan } from '../../../kube/types.ts'
+import type { Source, World } from '../world.ts'
+import { accessOf, claimRef, type Resolved, resolvedOf } from './facts.ts'
+import { type Resolution, resolve, resolvedEmpty, resolvedTo } from './resolve.ts'
+import { waits } from './say.ts'
+
+type Found = Exclude<Source, { missing: string }>
+type Expression = { key: string; operator: string; values?: string[] | undefined }
+
+const holds = (labels: Record<string, string>, { key, operator, values = [] }: Expression): boolean => {
+  const value = labels[key]
+  if (operator === 'Exists') return value !== undefined
+  if (operator === 'DoesNotExist') return value === undefined
+  const within = value !== undefined && values.includes(value)
+  return operator === 'In' ? within : operator === 'NotIn' && !within
+}
+
+/** Whether a Dataset lets claims of that namespace read it. */
+export const isAllowed = (allowed: DatasetSpec['allowedNamespaces'], namespace: KubeObject): boolean => {
+  if (allowed?.names?.includes(namespace.metadata.name)) return true
+  const { selector } = allowed ?? {}
+  if (selector?.matchLabels === undefined && selector?.matchExpressions === undefined) return false
+  const labels = namespace.metadata.labels ?? {}
+  return (
+    Object.entries(selector.matchLabels ?? {}).every(([key, value]) => labels[key] === value) &&
+    (selector.matchExpressions ?? []).every((expression) => holds(labels, expression))
+  )
+}
+
+/** A claim that nobody could fill, or whose annotations mean nothing. */
+export const refuseNonsense = (world: World): Plan | undefined => {
+  const { claim } = world
+  if (accessOf(claim) === undefined)
+    return waits(world, 'InvalidSpec', 'granary.dev/access is ReadOnly, ReadWrite or Private: correct it.')
+  if (claim.spec.volumeMode === 'Block')
+    return waits(
+      world,
+      'InvalidSpec',
+      'Granary fills file systems, not block devices: make the claim again with volumeMode: Filesystem.',
+    )
+  return undefined
+}
+
+/** Looked at every time, not only once: it can be taken back. */
+export const askPermission = (world: World): Plan | undefined => {
+  const { claim, source, namespace } = world
+  if ('missing' in source) return undefined
+  const owner = source.dataset.metadata.namespace ?? ''
+  if (owner === claim.metadata.namespace) return undefined
+  if (accessOf(claim) === 'ReadWrite')
+    return waits(
+      world,
+      'AccessDenied',
+      `Outputs stay in the namespace of their Dataset: make this claim in namespace ${owner}, or use granary.dev/access: Private.`,
+    )
+  if (namespace !== undefined && isAllowed(source.dataset.spec.allowedNamespaces, namespace)) return undefined
+  return waits(
+    world,
+    'AccessDenied',
+    // The same words whether or not it exists would hide what the owner must do; its name was written by who asks.
+    `Dataset ${owner}/${source.dataset.metadata.name} does not allow namespace ${claim.metadata.namespace}: its owner adds it to spec.allowedNamespaces.`,
+    30_000,
+  )
+}
+
+/** What the working volume of an open version starts with. `latest` means what was latest when it opened. */
+const baseOf = (source: Found, version: DatasetVersion): Resolution => {
+  const namespace = source.dataset.metadata.namespace ?? ''
+  const dataset = source.dataset.metadata.name
+  const { base } = version.spec
+  if (base === undefined || base === 'none') return { resolved: resolvedEmpty(namespace, dataset) }
+  const parent = source.versions.find(
+    (one) => version.status?.parent !== undefined && one.status?.sequence === version.status.parent,
+  )
+  if (base === 'latest' && parent?.status?.phase === 'Committed')
+    return { resolved: resolvedTo(`${namespace}/${dataset}:latest`, namespace, parent) }
+  const found = ask(source, base)
+  // Nothing to start with is a fair start for a Dataset of outputs.
+  if (base === 'latest' && 'reason' in found && !source.versions.some((one) => one.status?.phase === 'Committed'))
+    return { resolved: resolvedEmpty(namespace, dataset) }
+  return found
+}
+
+const ask = ({ dataset, versions }: Found, selector: string): Resolution =>
+  resolve({
+    namespace: dataset.metadata.namespace ?? '',
+    dataset: dataset.metadata.name,
+    selector,
+    tags: dataset.status?.tags ?? [],
+    versions,
+  })
+
+const working = (world: World, source: Found): Resolution | Plan => {
+  const open = world.claim.metadata.annotations?.[annotations.openVersion] ?? source.named?.metadata.name
+  const version = source.versions.find(({ metadata }) => metadata.name === open)
+  if (version?.status?.sequence === undefined)
+    return waits(
+      world,
+      'VersionOnItsWay',
+      `Waits until a new version of ${source.dataset.metadata.name} is open.`,
+      5_000,
+    )
+  if (version.status.phase === 'Committed')
+    return waits(
+      world,
+      'InvalidSpec',
+      `DatasetVersion ${version.metadata.name} is committed and never changes: name the Dataset in dataSourceRef to write a new version, or use granary.dev/access: Private.`,
+    )
+  return baseOf(source, version)
+}
+
+const wanted = (world: World, source: Found): Resolution | Plan => {
+  const { claim } = world
+  const namespace = source.dataset.metadata.namespace ?? ''
+  const selector = claim.metadata.annotations?.[annotations.version] ?? 'latest'
+  if (accessOf(claim) === 'ReadWrite') return working(world, source)
+  if (source.named !== undefined) {
+    const number = source.named.status?.version
+    return number === undefined
+      ? { reason: 'VersionOnItsWay', message: `DatasetVersion ${source.named.metadata.name} has no number yet.` }
+      : ask(source, number)
+  }
+  if (selector === 'none')
+    return accessOf(claim) === 'Private'
+      ? { resolved: resolvedEmpty(namespace, source.dataset.metadata.name) }
+      : waits(
+          world,
+          'InvalidSpec',
+          'granary.dev/version: none is an empty volume, which is of no use for reading: name a version, or add granary.dev/access.',
+        )
+  return ask(source, selector)
+}
+
+const record = (claim: World['claim'], resolved: Resolved): Plan => ({
+  patch: [
+    {
+      ref: claimRef(claim),
+      ops: [
+        sameObject(claim),
+        ...annotate(claim, {
+          [annotations.resolved]: JSON.stringify(resolved),
+          ...(resolved.digest === undefined ? {} : { [annotations.digest]: resolved.digest }),
+        }),
+      ],
+    },
+  ],
+})
+
+/** Resolves the ref, once, and writes number and digest on the claim. */
+export const resolveOnce = (world: World): Plan | undefined => {
+  const { claim, source } = world
+  if (resolvedOf(claim) !== undefined) return undefined
+  if ('missing' in source) return waits(world, 'DatasetNotFound', source.missing, 10_000)
+  const answer = wanted(world, source)
+  if ('resolved' in answer) return record(claim, answer.resolved)
+  return 'reason' in answer ? waits(world, answer.reason, answer.message, 5_000) : answer
+}

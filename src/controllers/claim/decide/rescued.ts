@@ -1,0 +1,35 @@
+import { annotations, finalizers } from '../../../api/names.ts'
+import { removeFinalizers, sameObject } from '../../../desired/json-patch.ts'
+import type { Plan } from '../../../kube/types.ts'
+import type { World } from '../world.ts'
+import { belongsTo, claimRef, hasEnded, isLeaving, volumeRef } from './facts.ts'
+import { letGo } from './hand-over.ts'
+import { isDone, moveOn } from './leave.ts'
+import { waits } from './say.ts'
+
+/** Whether nobody wants the bytes any more: they are committed, or a person said so. */
+const mayGo = ({ claim, written }: World): boolean => {
+  const said = claim.metadata.annotations?.[annotations.abandon]
+  if (said !== undefined && said === claim.metadata.uid) return true
+  return written.length > 0 && written.every(isDone)
+}
+
+/** A rescue claim stays until its bytes are committed or abandoned, whoever deletes it. */
+export const keepRescued = (world: World): Plan => {
+  const { claim, volume, users } = world
+  if (!mayGo(world))
+    return isLeaving(claim)
+      ? (moveOn(world) ??
+          waits(
+            world,
+            'DeletionBlocked',
+            `Holds bytes that are not committed: commit or abandon their version, or drop them with the annotation ${annotations.abandon}: ${claim.metadata.uid}.`,
+          ))
+      : {}
+  if (users.some((pod) => !hasEnded(pod))) return { requeueAfter: 5_000 }
+  const back = belongsTo(volume, claim) ? letGo(volume!) : []
+  if (back.length > 0) return { live: true, patch: [{ ref: volumeRef(volume!), ops: back }] }
+  if (!isLeaving(claim)) return { live: true, delete: [claimRef(claim)] }
+  const ops = removeFinalizers(claim, [finalizers.finalize])
+  return ops.length === 0 ? {} : { live: true, patch: [{ ref: claimRef(claim), ops: [sameObject(claim), ...ops] }] }
+}

@@ -1,0 +1,190 @@
+import { type Dataset, DatasetSpec } from '../../api/dataset.ts'
+import type { DatasetVersion } from '../../api/dataset-version.ts'
+import * as kinds from '../../api/kinds.ts'
+import { annotations, labels, rescueName } from '../../api/names.ts'
+import { parseSpec } from '../../api/schema.ts'
+import { needsEvents } from '../../desired/attempt.ts'
+import type { ProviderObject } from '../../desired/location.ts'
+import type { EventObject, JobObject, PodObject } from '../../desired/objects.ts'
+import type { Rescued } from '../../desired/rescue.ts'
+import {
+  type Claim,
+  forClaimAnnotation,
+  rescuedAnnotation,
+  type StorageClass,
+  type Volume,
+} from '../../desired/volumes.ts'
+import type { KubeObject, Reader } from '../../kube/types.ts'
+import { isBound, resolvedOf, roleOf } from './decide/facts.ts'
+import { fillAttempt } from './decide/fill.ts'
+import { selectedNode } from './decide/place.ts'
+import { index } from './indexes.ts'
+import type { ClaimConfig, Source, World } from './world.ts'
+
+/** How many aliases of aliases are followed. */
+const maxHops = 4
+
+/** Granary fills the claim, or keeps bytes on it. */
+export const isOurs = (claim: Claim): boolean =>
+  roleOf(claim) === 'rescue' ||
+  (claim.spec.dataSourceRef?.apiGroup === kinds.group &&
+    [kinds.Dataset.kind, kinds.DatasetVersion.kind].includes(claim.spec.dataSourceRef.kind))
+
+const get = async <T extends KubeObject>(
+  reader: Reader,
+  kind: typeof kinds.Claim,
+  namespace: string | undefined,
+  name: string | undefined,
+): Promise<T | undefined> => (name ? reader.get<T>(kind, namespace, name) : undefined)
+
+/** The Dataset that keeps the versions: aliases followed. */
+const ownerDataset = async (
+  reader: Reader,
+  namespace: string,
+  name: string,
+): Promise<Dataset | { missing: string }> => {
+  let at = { namespace, name }
+  for (let hop = 0; hop <= maxHops; hop++) {
+    const dataset = await reader.get<Dataset>(kinds.Dataset, at.namespace, at.name)
+    if (dataset === undefined)
+      return { missing: `There is no Dataset ${at.name} in namespace ${at.namespace}: apply it, or mend the name.` }
+    const parsed = parseSpec(DatasetSpec, dataset)
+    if (parsed.spec === undefined)
+      return { missing: `Dataset ${at.namespace}/${at.name} can't be understood: ${parsed.problem}` }
+    if (parsed.spec.source?.dataset === undefined) return { ...dataset, spec: parsed.spec }
+    at = parsed.spec.source.dataset
+  }
+  return { missing: `Dataset ${namespace}/${name} is an alias of an alias of an alias: name the Dataset itself.` }
+}
+
+const namedDataset = async (reader: Reader, claim: Claim) => {
+  const ref = claim.spec.dataSourceRef
+  const own = claim.metadata.namespace ?? ''
+  const namespace = claim.metadata.annotations?.[annotations.fromNamespace] ?? ref?.namespace ?? own
+  if (ref === undefined) return { namespace, name: claim.metadata.labels?.[labels.dataset] ?? '' }
+  if (ref.kind === kinds.Dataset.kind) return { namespace, name: ref.name }
+  const version = await reader.get<DatasetVersion>(kinds.DatasetVersion, namespace, ref.name)
+  return version === undefined
+    ? { missing: `There is no DatasetVersion ${ref.name} in namespace ${namespace}: apply it, or mend the name.` }
+    : { namespace, name: version.spec.dataset, named: version }
+}
+
+const observeSource = async (reader: Reader, claim: Claim): Promise<Source> => {
+  const asked = await namedDataset(reader, claim)
+  if ('missing' in asked) return { missing: asked.missing ?? '' }
+  const dataset = await ownerDataset(reader, asked.namespace, asked.name)
+  if ('missing' in dataset) return dataset
+  const { namespace = '', name } = dataset.metadata
+  const primes =
+    namespace === claim.metadata.namespace
+      ? []
+      : await reader.byIndex<Claim>(kinds.Claim, index.primesOfDataset, `${namespace}/${name}`)
+  return {
+    dataset,
+    versions: await reader.byIndex<DatasetVersion>(kinds.DatasetVersion, index.dataset, `${namespace}/${name}`),
+    providers: await reader.list<ProviderObject>(kinds.StorageProvider, namespace),
+    fills: primes.filter(
+      ({ metadata }) =>
+        metadata.labels?.[labels.ownerUid] !== claim.metadata.uid &&
+        !metadata.annotations?.[forClaimAnnotation]?.startsWith(`${namespace}/`),
+    ).length,
+    ...(asked.named === undefined ? {} : { named: asked.named }),
+  }
+}
+
+const observeVolume = async (reader: Reader, claim: Claim): Promise<Volume | undefined> =>
+  isBound(claim)
+    ? reader.get<Volume>(kinds.Volume, undefined, claim.spec.volumeName!)
+    : (await reader.byIndex<Volume>(kinds.Volume, index.claimUid, claim.metadata.uid ?? ''))[0]
+
+const observePrime = async (reader: Reader, claim: Claim) => {
+  const owned = await reader.byIndex<Claim>(kinds.Claim, index.ownerUid, claim.metadata.uid ?? '')
+  const prime = owned.find((one) => roleOf(one) === 'prime')
+  if (prime === undefined) return { prime, primeVolume: undefined, jobs: [], movers: [] }
+  const uid = prime.metadata.uid ?? ''
+  return {
+    prime,
+    primeVolume: await get<Volume>(reader, kinds.Volume, undefined, prime.spec.volumeName),
+    jobs: await reader.byIndex<JobObject>(kinds.Job, index.ownerUid, uid),
+    movers: await reader.byIndex<PodObject>(kinds.Pod, index.ownerUid, uid),
+  }
+}
+
+/** Versions that are or were written on the claim, or whose bytes it keeps. */
+const observeWritten = async (reader: Reader, claim: Claim, source: Source): Promise<DatasetVersion[]> => {
+  const { namespace, uid = '' } = claim.metadata
+  const rescued = claim.metadata.annotations?.[rescuedAnnotation]
+  if (rescued !== undefined) {
+    const kept = JSON.parse(rescued) as Rescued
+    const version = await reader.get<DatasetVersion>(kinds.DatasetVersion, kept.namespace, kept.name)
+    return version !== undefined && version.metadata.uid === kept.uid ? [version] : []
+  }
+  const named = 'missing' in source ? undefined : source.named
+  const found = [
+    ...(await reader.byIndex<DatasetVersion>(kinds.DatasetVersion, index.claimUid, uid)),
+    await get<DatasetVersion>(
+      reader,
+      kinds.DatasetVersion,
+      namespace,
+      claim.metadata.annotations?.[annotations.openVersion],
+    ),
+    named,
+  ].filter((version) => version !== undefined)
+  const mine = found.filter(({ metadata }) => (metadata.annotations?.[annotations.claimUid] ?? uid) === uid)
+  return [...new Map(mine.map((version) => [version.metadata.uid, version])).values()]
+}
+
+const observeRescue = async (reader: Reader, config: ClaimConfig, claim: Claim, volume: Volume | undefined) => {
+  if (volume?.metadata.uid === undefined || claim.metadata.deletionTimestamp === undefined) return undefined
+  const name = rescueName(volume.metadata.uid)
+  const found = await Promise.all(
+    [claim.metadata.namespace, config.rescueNamespace].map((namespace) =>
+      reader.get<Claim>(kinds.Claim, namespace, name),
+    ),
+  )
+  return found.find((one) => one?.metadata.labels?.[labels.ownerUid] === claim.metadata.uid)
+}
+
+const observeEvents = async (reader: Reader, world: World): Promise<EventObject[]> => {
+  const job = world.prime === undefined ? undefined : needsEvents(fillAttempt(world, world.prime).input)
+  if (job === undefined) return []
+  const events = await reader.list<EventObject>(kinds.Event, job.metadata.namespace)
+  return events.filter((event) => event.involvedObject?.uid === job.metadata.uid)
+}
+
+/** Whether the scheduler's choice is gone; only asked where it would matter. */
+const observeNode = async (reader: Reader, world: World): Promise<boolean> => {
+  const node = selectedNode(world)
+  if (node === undefined || world.prime === undefined || isBound(world.prime)) return false
+  return (await reader.get(kinds.Node, undefined, node)) === undefined
+}
+
+export const observe = async (
+  config: ClaimConfig,
+  reader: Reader,
+  key: string,
+  now: number,
+): Promise<World | undefined> => {
+  const [namespace, name] = key.split('/')
+  const claim = await get<Claim>(reader, kinds.Claim, namespace, name)
+  if (claim === undefined || !isOurs(claim)) return undefined
+  const source = await observeSource(reader, claim)
+  const volume = await observeVolume(reader, claim)
+  const bare: World = {
+    now,
+    config,
+    claim,
+    namespace: await reader.get(kinds.Namespace, undefined, namespace ?? ''),
+    source,
+    storageClass: await get<StorageClass>(reader, kinds.StorageClass, undefined, claim.spec.storageClassName),
+    volume,
+    ...(await observePrime(reader, claim)),
+    nodeGone: false,
+    events: [],
+    users: await reader.byIndex<PodObject>(kinds.Pod, index.usedClaim, key),
+    written: await observeWritten(reader, claim, source),
+    rescue: await observeRescue(reader, config, claim, volume),
+  }
+  const world = { ...bare, nodeGone: await observeNode(reader, bare) }
+  return resolvedOf(claim) === undefined ? world : { ...world, events: await observeEvents(reader, world) }
+}

@@ -1,0 +1,58 @@
+import type { Dataset } from '../../api/dataset.ts'
+import type { DatasetVersion } from '../../api/dataset-version.ts'
+import type { KubeObject } from '../../api/meta.ts'
+import type { ApiLocation, ProviderObject } from '../../desired/location.ts'
+import type { MoverConfig } from '../../desired/mover-job.ts'
+import type { EventObject, JobObject, PodObject } from '../../desired/objects.ts'
+import type { Claim, StorageClass, Volume } from '../../desired/volumes.ts'
+
+/** What the operator's config says to this controller. */
+export interface ClaimConfig extends MoverConfig {
+  /** The store of Datasets that name none, in namespaces without a default StorageProvider. */
+  defaultStore?: ApiLocation | undefined
+  /** Where bytes go whose own namespace is being deleted. */
+  rescueNamespace: string
+}
+
+/** What the claim's dataSourceRef leads to now, aliases followed. */
+export type Source =
+  | {
+      dataset: Dataset
+      /** All versions of the Dataset. */
+      versions: DatasetVersion[]
+      /** Of the Dataset's namespace. */
+      providers: ProviderObject[]
+      /** Volumes of the Dataset that are being filled for other namespaces, this claim's not counted. */
+      fills: number
+      /** Set if the claim names a DatasetVersion. */
+      named?: DatasetVersion
+    }
+  | { missing: string }
+
+/** Everything that a decision about one claim looks at. Also used for rescue claims, of which only a part matters. */
+export interface World {
+  /** Milliseconds since 1970. */
+  now: number
+  config: ClaimConfig
+  claim: Claim
+  /** The claim's namespace; undefined if it is gone. */
+  namespace: KubeObject | undefined
+  source: Source
+  storageClass: StorageClass | undefined
+  /** The volume that the claim names as its own, or that names the claim. */
+  volume: Volume | undefined
+  prime: Claim | undefined
+  primeVolume: Volume | undefined
+  /** The node that the scheduler chose for the claim is not there. */
+  nodeGone: boolean
+  /** Movers that fill the prime. */
+  jobs: JobObject[]
+  movers: PodObject[]
+  events: EventObject[]
+  /** Pods that mount the claim. */
+  users: PodObject[]
+  /** Versions that are or were written on this claim. */
+  written: DatasetVersion[]
+  /** The claim that took over this claim's volume, or is about to. */
+  rescue: Claim | undefined
+}
