@@ -1,5 +1,111 @@
+import { parseArgs } from 'node:util'
 import { z } from 'zod'
 import { moverPaths } from './api/move.ts'
+import { parseQuantity } from './api/quantity.ts'
+import { logLevels } from './lib/log.ts'
+
+/** Flags or environment that can't be used; the message is one sentence for the person who wrote them. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError'
+}
+
+const json = <T extends z.ZodType>(schema: T, example: string) =>
+  z
+    .string()
+    .transform((text, context) => {
+      try {
+        return JSON.parse(text) as unknown
+      } catch {
+        context.addIssue(`is not JSON: write for example '${example}'`)
+        return z.NEVER
+      }
+    })
+    .pipe(schema)
+
+const address = z.string().regex(/^[^:]*:\d{1,5}$/, 'is [host]:port, for example :8080')
+const quantity = z.string().refine((text) => parseQuantity(text) !== undefined, 'is a quantity, for example 20Gi')
+const quantities = z.record(z.string(), quantity)
+
+const defaultStore = z
+  .object({
+    s3: z
+      .object({
+        bucket: z.string(),
+        region: z.string().optional(),
+        endpoint: z.string().optional(),
+        forcePathStyle: z.boolean().optional(),
+      })
+      .optional(),
+    gcs: z.object({ bucket: z.string(), endpoint: z.string().optional() }).optional(),
+    prefix: z
+      .string()
+      .regex(/^$|\/$/, 'prefix is empty or ends in a slash')
+      .optional(),
+  })
+  .strict()
+  .refine(({ s3, gcs }) => (s3 === undefined) !== (gcs === undefined), 'names exactly one of s3 and gcs')
+
+/**
+ * What the operator is told, each as flag `--kebab-case=value` or as variable `GRANARY_UPPER_CASE`; a flag wins.
+ * No secret is among them.
+ */
+const OperatorConfig = z.object({
+  /** Image of mover pods: this program. */
+  moverImage: z.string().min(1, 'is the image of the mover pods'),
+  /** Requests and limits of movers whose Dataset says nothing. */
+  moverResources: json(
+    z.object({ requests: quantities.optional(), limits: quantities.optional() }).strict(),
+    '{"requests":{"cpu":"100m","memory":"256Mi"}}',
+  ).default({ requests: { cpu: '100m', memory: '256Mi' }, limits: { memory: '1Gi' } }),
+  /** The store of Datasets that name none, in namespaces without a default StorageProvider; reached with the mover pod's own identity. */
+  defaultStore: json(defaultStore, '{"s3":{"bucket":"team"},"prefix":"granary/"}').optional(),
+  /** Of volumes whose Dataset or version says nothing; absent: the cluster's default. */
+  defaultStorageClass: z.string().min(1).optional(),
+  defaultOutputSize: quantity.default('10Gi'),
+  metricsAddress: address.default(':8080'),
+  healthAddress: address.default(':8081'),
+  logLevel: z.enum(logLevels).default('info'),
+  /** `false` only where a single operator can ever run. */
+  leaderElect: z
+    .enum(['true', 'false'])
+    .default('true')
+    .transform((text) => text === 'true'),
+  /** Of the Lease. */
+  namespace: z.string().min(1).default('granary-system'),
+  /** Path; absent: as kubectl finds it, then the pod's service account. */
+  kubeconfig: z.string().min(1).optional(),
+})
+
+export interface OperatorConfig extends z.output<typeof OperatorConfig> {
+  /** Where bytes go whose own namespace is being deleted. */
+  rescueNamespace: string
+}
+
+const kebab = (name: string) => name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
+const variable = (name: string) => `GRANARY_${kebab(name).replaceAll('-', '_').toUpperCase()}`
+
+/** The operator's config from its arguments and the environment. Throws a ConfigError that names the flag. */
+export const operatorConfig = (args: string[], environment: NodeJS.ProcessEnv = process.env): OperatorConfig => {
+  const names = Object.keys(OperatorConfig.shape)
+  const flags = readFlags(args, names)
+  const given = Object.fromEntries(names.map((name) => [name, flags[kebab(name)] ?? environment[variable(name)]]))
+  const parsed = OperatorConfig.safeParse(given)
+  if (parsed.success) return { ...parsed.data, rescueNamespace: 'granary-rescue' }
+  const [issue] = parsed.error.issues
+  const name = String(issue?.path[0])
+  const inside = issue?.path.slice(1).join('.')
+  const problem = given[name] === undefined ? 'is missing' : `${inside ? `${inside}: ` : ''}${issue?.message}`
+  throw new ConfigError(`--${kebab(name)} (or ${variable(name)}) ${problem}`)
+}
+
+const readFlags = (args: string[], names: string[]): Record<string, string | undefined> => {
+  try {
+    const options = Object.fromEntries(names.map((name) => [kebab(name), { type: 'string' as const }]))
+    return parseArgs({ args, options }).values
+  } catch (error) {
+    throw new ConfigError(`${(error as Error).message.split('. ')[0]}; flags are --${names.map(kebab).join(', --')}`)
+  }
+}
 
 const Mover = z.object({
   GRANARY_MOVE_SPEC: z.string().default(''),

@@ -1,11 +1,39 @@
-import { mover } from './cli/mover.ts'
+import { ConfigError } from './config.ts'
+import { messageOf } from './lib/errors.ts'
 
-const commands: Record<string, () => Promise<number>> = { mover }
+type Verb = (args: string[], signal: AbortSignal) => Promise<number>
 
-const command = commands[process.argv[2] ?? '']
-if (command === undefined) {
-  console.error(`usage: granary ${Object.keys(commands).join(' | ')}`)
-  process.exit(2)
+/** Each verb loads what it needs and nothing else: a mover never loads a Kubernetes client. */
+const verbs: Record<string, () => Promise<Verb>> = {
+  operator: async () => (await import('./cli/operator.ts')).run,
+  mover: async () => (await import('./cli/mover.ts')).mover,
+}
+
+/** Exit code of arguments that can't be used. */
+const usage = 2
+
+const main = async ([name = '', ...args]: string[], signal: AbortSignal): Promise<number> => {
+  const load = Object.hasOwn(verbs, name) ? verbs[name] : undefined
+  if (!load) {
+    console.error(`usage: granary ${Object.keys(verbs).join(' | ')}`)
+    return usage
+  }
+  try {
+    const verb = await load()
+    return await verb(args, signal)
+  } catch (error) {
+    console.error(`granary ${name}: ${messageOf(error)}`)
+    return error instanceof ConfigError ? usage : 1
+  }
+}
+
+const stop = new AbortController()
+for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+  process.on(signal, () => {
+    // Asked twice: whoever asks does not want to wait.
+    if (stop.signal.aborted) process.exit(1)
+    stop.abort(new Error(`stopped by ${signal}`))
+  })
 }
 // Sockets that are kept alive, or a stalled upload, must not keep a finished program.
-process.exit(await command())
+process.exit(await main(process.argv.slice(2), stop.signal))

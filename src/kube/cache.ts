@@ -53,6 +53,11 @@ export class Cache implements Store, Sink {
     return this.#version
   }
 
+  /** The index functions, by name. */
+  get indexes(): Record<string, IndexFunction> {
+    return Object.fromEntries([...this.#indexes].map(([name, { keysOf }]) => [name, keysOf]))
+  }
+
   get size(): number {
     return this.#objects.size
   }
