@@ -1,21 +1,23 @@
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
 import { type OperatorConfig, operatorConfig } from '../config.ts'
+import { datasetController, indexes as datasetIndexes } from '../controllers/dataset/index.ts'
 import { Cache } from '../kube/cache.ts'
 import type { KubeClient } from '../kube/client.ts'
 import { connect } from '../kube/connection.ts'
 import { type RunnerDeps, runController } from '../kube/controller.ts'
 import { ApiEventRecorder } from '../kube/events.ts'
 import { createClient } from '../kube/http-client.ts'
-import { kindKey } from '../kube/kind-of.ts'
+import { keyOf, kindKey } from '../kube/kind-of.ts'
 import { acquireLease } from '../kube/lease.ts'
 import { createMetrics, type Metrics } from '../kube/metrics.ts'
 import { cachedReader, liveReader } from '../kube/reader.ts'
 import { reflect } from '../kube/reflector.ts'
 import { serveHealth, serveMetrics } from '../kube/server.ts'
-import type { Controller } from '../kube/types.ts'
+import type { Controller, KubeObject } from '../kube/types.ts'
 import { aborted } from '../lib/abort.ts'
 import { type Clock, systemClock } from '../lib/clock.ts'
+import { messageOf } from '../lib/errors.ts'
 import { createLog, type Log } from '../lib/log.ts'
 import { Releasers } from '../lib/releasers.ts'
 import { cacheSpecs, type Indexes } from './caches.ts'
@@ -51,7 +53,12 @@ const operate = async (parts: Parts, signal: AbortSignal): Promise<number> => {
   releasers.push('events', () => recorder.flush())
 
   const { controllers, indexes } = assemble(config)
-  const caches = new Map(cacheSpecs(indexes).map((spec) => [kindKey(spec.kind), new Cache(spec)]))
+  const report = (error: unknown, index: string, object: KubeObject) =>
+    log.error(
+      { index, kind: object.kind, key: keyOf(object), error: messageOf(error) },
+      'an index can not read an object',
+    )
+  const caches = new Map(cacheSpecs(indexes).map((spec) => [kindKey(spec.kind), new Cache(spec, report)]))
   const stopCaches = fill({ client, log, metrics }, caches)
   releasers.push('caches', stopCaches)
   const waitingFor = () => [...caches.values()].filter((cache) => !cache.isSynced).map((cache) => cache.kind.plural)
@@ -75,9 +82,9 @@ const operate = async (parts: Parts, signal: AbortSignal): Promise<number> => {
 }
 
 /** The controllers, and what they read by. */
-const assemble = (_config: OperatorConfig): { controllers: Controller[]; indexes: Indexes[] } => ({
-  controllers: [],
-  indexes: [],
+const assemble = (config: OperatorConfig): { controllers: Controller[]; indexes: Indexes[] } => ({
+  controllers: [datasetController(config)],
+  indexes: [datasetIndexes],
 })
 
 /** Starts to fill the caches; returns what stops it. */

@@ -32,12 +32,16 @@ export class Cache implements Store, Sink {
   readonly #project: (object: KubeObject) => KubeObject
   readonly #listeners = new Set<ChangeListener>()
 
-  constructor(spec: CacheSpec) {
+  /** `report` hears of index functions that throw; such an object is found by other indexes only. */
+  constructor(spec: CacheSpec, report: (error: unknown, index: string, object: KubeObject) => void = () => {}) {
     this.kind = spec.kind
     this.labelSelector = spec.labelSelector
     this.#project = spec.project ?? ((object) => object)
     this.#indexes = new Map(
-      Object.entries(spec.indexes ?? {}).map(([name, keysOf]) => [name, { keysOf, held: new Map() }]),
+      Object.entries(spec.indexes ?? {}).map(([name, keysOf]) => [
+        name,
+        { keysOf: guarded(keysOf, name, report), held: new Map() },
+      ]),
     )
     this.synced = new Promise((resolve) => {
       this.#resolveSynced = resolve
@@ -141,3 +145,18 @@ const reindex = (held: Map<string, Set<string>>, key: string, before: string[], 
     else held.set(value, new Set([key]))
   }
 }
+
+const guarded =
+  (
+    keysOf: IndexFunction,
+    name: string,
+    report: (error: unknown, index: string, object: KubeObject) => void,
+  ): IndexFunction =>
+  (object) => {
+    try {
+      return keysOf(object)
+    } catch (error) {
+      report(error, name, object)
+      return []
+    }
+  }

@@ -116,7 +116,7 @@ describe('the model of the API server', () => {
 })
 
 /** A small controller: a Job per Dataset, then a status from it. `careless` makes another Job each time it looks. */
-const toy = (careless = false): Controller<never> => {
+const toy = (careless = false): Controller => {
   const controller: Controller<{ dataset: Thing; job: Thing | undefined; jobs: number }> = {
     name: 'toy',
     watches: [
@@ -143,7 +143,7 @@ const toy = (careless = false): Controller<never> => {
       return { ...status, ...(phase === 'Waiting' ? { requeueAfter: 10_000 } : {}) }
     },
   }
-  return controller as unknown as Controller<never>
+  return controller
 }
 const prepare = () => {
   const api = new ModelApi()
@@ -176,7 +176,7 @@ describe('drive', () => {
 
   test('finds a controller that counts on its memory', async () => {
     let made = 0
-    const forgetful = (): Controller<never> => {
+    const forgetful = (): Controller => {
       const inner = toy() as unknown as Controller<{ dataset: Thing; job: Thing | undefined }>
       const decide = inner.decide.bind(inner)
       return {
@@ -185,7 +185,7 @@ describe('drive', () => {
           (world as { job?: Thing }).job
             ? decide(world)
             : { create: [job(`random-${++made}`, (world as { dataset: Thing }).dataset)] },
-      } as unknown as Controller<never>
+      }
     }
     await expect(
       crashEverywhere(prepare, { controllers: () => [forgetful()], indexes, actors: [mover] }),
@@ -197,7 +197,7 @@ describe('drive', () => {
       ...(toy() as unknown as Controller<{ dataset: Thing }>),
       decide: ({ dataset: found }) => ({ status: [{ object: found, status: { on: !found.status?.on } }] }),
     }
-    const run = drive(prepare(), { controllers: () => [flip as unknown as Controller<never>], indexes, limit: 100 })
+    const run = drive(prepare(), { controllers: () => [flip], indexes, limit: 100 })
     await expect(run).rejects.toThrow(/going in circles/)
   })
 })

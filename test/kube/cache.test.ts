@@ -67,6 +67,16 @@ describe('the cache', () => {
     expect(cache.get('vision/a')).not.toHaveProperty('claims')
   })
 
+  test('an index that can not read an object does not find it, and says so', () => {
+    const said: string[] = []
+    const broken = (object: KubeObject) => [(object as { spec?: { name: string } } & KubeObject).spec!.name]
+    const cache = new Cache({ kind: Pod, indexes: { broken } }, (_, index, { metadata }) =>
+      said.push(`${index} ${metadata.name}`),
+    )
+    cache.set(pod('a', 1))
+    expect([cache.size, said]).toEqual([1, ['broken a']])
+  })
+
   test('is synced after the first list', async () => {
     const cache = new Cache({ kind: Pod })
     expect(cache.isSynced).toBe(false)
