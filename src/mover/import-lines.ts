@@ -1,0 +1,81 @@
+import { joinEntries, sameContent } from '../manifest/diff.ts'
+import type { Entry } from '../manifest/types.ts'
+import { makeBudget } from '../transfer/budget.ts'
+import { mapOrdered } from '../transfer/pool.ts'
+import type { SourceFile } from '../transfer/source.ts'
+import { type ImportWorld, importFile, inherited, memoryOf } from './import-file.ts'
+
+/** Files at once, and the memory that they may take together. */
+const width = 64
+const memory = 96 * 1024 * 1024
+
+/** One path of source or parent: what the parent has there, and what the source has now. */
+interface Line {
+  before?: Entry
+  after?: Entry
+}
+
+const linesOf = (
+  world: ImportWorld,
+  files: AsyncIterable<SourceFile>,
+  parent: AsyncIterable<Entry>,
+  signal: AbortSignal,
+): AsyncGenerator<Line> => {
+  const budget = makeBudget(memory)
+  const one = async ({ a, b }: { a?: SourceFile; b?: Entry }, stop: AbortSignal): Promise<Line> => {
+    if (a === undefined) return { before: b! }
+    const after = await budget.run(memoryOf(world.mode, a.object.size), () => {
+      stop.throwIfAborted()
+      return importFile(world, a, b, stop)
+    })
+    world.progress.files(1)
+    return b === undefined ? { after } : { before: b, after }
+  }
+  return mapOrdered(joinEntries(files, parent), width, one, signal)
+}
+
+async function* none(): AsyncGenerator<never> {}
+
+/**
+ * Imports all files and gives the new version's entries in order; `undefined` if the content is the parent's. Nothing is given out before the first
+ * difference: up to there the parent's own lines, read once more, are the new ones. So an unchanged source leaves nothing behind.
+ */
+export const importLines = async (
+  world: ImportWorld,
+  files: AsyncIterable<SourceFile>,
+  readParent: (() => AsyncIterable<Entry>) | undefined,
+  signal: AbortSignal,
+): Promise<AsyncGenerator<Entry> | undefined> => {
+  const lines = linesOf(world, files, readParent?.() ?? none(), signal)
+  let equal = 0
+  let next = await lines.next()
+  while (!next.done && next.value.before && next.value.after && sameContent(next.value.before, next.value.after)) {
+    equal++
+    next = await lines.next()
+  }
+  if (next.done && readParent) return undefined
+  return newLines(world, lines, next, equal, readParent)
+}
+
+async function* newLines(
+  world: ImportWorld,
+  lines: AsyncGenerator<Line>,
+  first: IteratorResult<Line>,
+  equal: number,
+  readParent: (() => AsyncIterable<Entry>) | undefined,
+): AsyncGenerator<Entry> {
+  try {
+    if (equal > 0) yield* firstInherited(world, equal, readParent!())
+    for (let line = first; !line.done; line = await lines.next()) if (line.value.after) yield line.value.after
+  } finally {
+    await lines.return(undefined)
+  }
+}
+
+async function* firstInherited(world: ImportWorld, count: number, parent: AsyncIterable<Entry>): AsyncGenerator<Entry> {
+  let left = count
+  for await (const entry of parent) {
+    yield inherited(entry, world.parent!)
+    if (--left === 0) return
+  }
+}

@@ -1,0 +1,149 @@
+import type { Intent, MoveLocation } from '../api/move.ts'
+import { dataPrefix } from '../manifest/keys.ts'
+import type { CommitRecord } from '../manifest/types.ts'
+import { writeManifest } from '../manifest/write.ts'
+import { claimDirectory, commit, readCommit } from '../transfer/commit.ts'
+import { makeFilter } from '../transfer/filter.ts'
+import { manifestSink } from '../transfer/manifest-store.ts'
+import { readVersion } from '../transfer/read-version.ts'
+import { type ListingSummary, listSource, type SourceFile, summarize } from '../transfer/source.ts'
+import type { DoneOf, MoveDeps, SpecOf } from './deps.ts'
+import { MoveFailure } from './failure.ts'
+import { importLines } from './import-lines.ts'
+import { chooseMode } from './import-mode.ts'
+import { verifyStored } from './verify-stored.ts'
+
+/** The commit record of a version: everything in it comes from the intent and the manifest, so a retry writes the same bytes. */
+const recordOf = (
+  dataset: SpecOf<'Import'>['dataset'],
+  intent: Intent,
+  rest: Pick<CommitRecord, 'root' | 'digest' | 'files' | 'bytes' | 'import'>,
+): CommitRecord => {
+  const { sequence, createdAt, parent, message, tags, producer, inputs } = intent
+  const { namespace, name, uid } = dataset
+  return {
+    layout: 1,
+    dataset: { namespace, name, uid },
+    sequence,
+    createdAt,
+    ...rest,
+    ...(parent === undefined ? {} : { parent }),
+    ...(message === undefined ? {} : { message }),
+    ...(tags === undefined ? {} : { tags }),
+    ...(producer === undefined ? {} : { producer }),
+    ...(inputs === undefined ? {} : { inputs }),
+  }
+}
+
+const bucketOf = (location: MoveLocation): string => location.s3?.bucket ?? location.gcs?.bucket ?? ''
+
+/** A source that holds the store would be imported into itself, and grow with every version. */
+const checkApart = ({ source, store, exclude }: SpecOf<'Import'>): void => {
+  const sameBucket = source.s3?.bucket === store.s3?.bucket && source.s3?.endpoint === store.s3?.endpoint
+  if (!source.s3 || !sameBucket || !store.prefix.startsWith(source.prefix)) return
+  const inside = store.prefix.slice(source.prefix.length)
+  if (exclude?.length && !makeFilter({ exclude })(`${inside}data/v1/file`)) return
+  const message = `the store's prefix ${store.prefix} lies inside the source's prefix: exclude "${inside}**" from the source, or choose another store prefix`
+  throw new MoveFailure('InvalidSpec', message)
+}
+
+/** Lets files through and keeps the summary that the listing ends with. */
+async function* keepSummary(
+  files: AsyncGenerator<SourceFile, ListingSummary>,
+  keep: (summary: ListingSummary) => void,
+): AsyncGenerator<SourceFile> {
+  keep(yield* files)
+}
+
+/** An earlier attempt got as far as the commit: its listing is not known any more, so no fingerprint; the next look at the source compares anew. */
+const already = (record: CommitRecord, { dataset, intent }: SpecOf<'Import'>): DoneOf<'Import'> => {
+  if (record.createdAt !== intent.createdAt || record.dataset.uid !== dataset.uid) {
+    const message = `v${intent.sequence} was committed by somebody else: two clusters or two Datasets share this prefix; give each its own`
+    throw new MoveFailure('CommitConflict', message)
+  }
+  return {
+    op: 'Import',
+    outcome: 'Committed',
+    sequence: record.sequence,
+    digest: record.digest,
+    root: record.root,
+    files: record.files,
+    bytes: record.bytes,
+    mode: record.import ?? 'Copy',
+    modeReason: 'as an earlier attempt committed it',
+    fingerprint: '',
+    skipped: 0,
+  }
+}
+
+/**
+ * Makes a version of what a prefix holds: lists it, reads every object once, stores or refers to it, and commits. Content that the parent has already
+ * makes no version (`Unchanged`).
+ */
+export const runImport = async (deps: MoveDeps, spec: SpecOf<'Import'>): Promise<DoneOf<'Import'>> => {
+  const { signal, progress, log } = deps
+  const { dataset, intent, parent } = spec
+  const store = await deps.openStore(spec.store)
+  const prefix = spec.store.prefix
+  const earlier = await readCommit(store, prefix, intent.sequence, signal)
+  if (earlier) return already(earlier, spec)
+
+  checkApart(spec)
+  const sourceStore = await deps.openStore(spec.source)
+  const source = { store: sourceStore, prefix: spec.source.prefix, rules: spec }
+  const chosen = await chooseMode(spec.mode, sourceStore, signal)
+  const listing = { versions: chosen.byVersion, signal }
+  const planned = await summarize(source, listing)
+  progress.expect(planned.objects, planned.bytes)
+  log.info({ mode: chosen.mode, reason: chosen.reason, files: planned.objects, bytes: planned.bytes }, 'importing')
+
+  await claimDirectory(store, prefix, dataset, () => new Date(intent.createdAt), signal)
+  await store.abortUploads(dataPrefix(prefix, intent.sequence), signal)
+  const world = {
+    ...chosen,
+    source: { store: sourceStore, bucket: bucketOf(spec.source) },
+    store,
+    prefix,
+    sequence: intent.sequence,
+    parent: parent?.sequence,
+    progress,
+  }
+  let summary = planned
+  const files = keepSummary(listSource(source, listing), (found) => {
+    summary = found
+  })
+  const readParent = parent && (() => readVersion(store, prefix, parent.root, signal))
+  const entries = await importLines(world, files, readParent, signal)
+  const said = {
+    op: 'Import' as const,
+    mode: chosen.mode,
+    modeReason: chosen.reason,
+    ...(summary.warnings.length > 0 ? { warnings: summary.warnings } : {}),
+  }
+  if (entries === undefined) {
+    const { fingerprint, skipped, objects, bytes } = summary
+    const { digest, root } = parent!
+    return { ...said, outcome: 'Unchanged', digest, root, files: objects, bytes, fingerprint, skipped }
+  }
+  const { root, rootDigest } = await writeManifest(entries, manifestSink(store, prefix, signal))
+  await verifyStored(store, prefix, intent.sequence, readVersion(store, prefix, rootDigest, signal), signal)
+  const record = recordOf(dataset, intent, {
+    root: rootDigest,
+    digest: root.digest,
+    files: root.files,
+    bytes: root.bytes,
+    import: chosen.mode,
+  })
+  const committed = await commit(store, prefix, record, signal)
+  return {
+    ...said,
+    outcome: 'Committed',
+    sequence: committed.sequence,
+    digest: committed.digest,
+    root: committed.root,
+    files: committed.files,
+    bytes: committed.bytes,
+    fingerprint: summary.fingerprint,
+    skipped: summary.skipped,
+  }
+}
