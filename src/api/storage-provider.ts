@@ -33,6 +33,8 @@ export const StorageProviderStatus = z.object({
     .meta({ description: 'What a probe found, once a day again.' }),
   probedAt: time('When it was probed last.').optional(),
   attempt: count('Which attempt of the probe runs, or failed last.').optional(),
+  failures: count('How many probes failed in a row.').optional(),
+  probedGeneration: count('metadata.generation of the last probe that ended.').optional(),
   nextRetryAt: time('When it is probed again after a failure.').optional(),
   lastFailure: failure.optional(),
   users: count('How many Datasets use it.').optional(),
