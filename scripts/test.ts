@@ -7,6 +7,8 @@ import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
+import { otherCluster } from './cluster/environment.ts'
+import { whyNoServers, whyUnsuitable } from './cluster/prerequisites.ts'
 
 interface Report {
   numPassedTests: number
@@ -98,15 +100,25 @@ const steps: [string, () => boolean][] = [
   ['e2e', () => layer('e2e')],
 ]
 
+/** Why this machine can't run a layer, which is then left out and said so. */
+const reasons: Record<string, string | undefined> = {
+  integration: await whyNoServers(),
+  e2e: otherCluster() ? undefined : await whyUnsuitable(),
+}
+const skipped: string[] = []
+
 let good = true
 for (const [name, run] of steps) {
   if (only.length > 0 && !only.includes(name)) continue
-  if (!timed(name, run)) {
+  const reason = reasons[name]
+  if (reason !== undefined) skipped.push(`${name}: ${reason}`)
+  else if (!timed(name, run)) {
     good = false
     if (name === 'check') failures.push('check: see above')
   }
 }
 rmSync(scratch, { recursive: true, force: true })
+if (skipped.length > 0) console.log(`\nSkipped:\n  ${skipped.join('\n  ')}`)
 if (unsteady.length > 0) console.log(`\nUnsteady (failed once, passed when run again):\n  ${unsteady.join('\n  ')}`)
 if (failures.length > 0) console.log(`\nFailed:\n  ${failures.join('\n  ')}`)
 console.log(`\n${passed} passed, ${failures.length} failed`)

@@ -18,12 +18,12 @@ const packages: Record<string, readonly string[]> = {
   'util-linux': ['/usr/bin/nsenter', '/bin/nsenter'],
 }
 
-const missingPackages = (): string[] =>
-  Object.entries(packages)
-    .filter(([, files]) => !files.some((file) => existsSync(file)))
-    .map(([name]) => name)
+const missingPackages = (names: readonly string[]): string[] =>
+  names.filter((name) => !packages[name]?.some((file) => existsSync(file)))
 
-const isDebian = () => existsSync('/usr/bin/apt-get') && existsSync('/etc/debian_version')
+const isRoot = () => process.getuid?.() === 0
+
+const canInstall = () => isRoot() && existsSync('/usr/bin/apt-get') && existsSync('/etc/debian_version')
 
 const apt = (args: readonly string[]) =>
   new Promise<void>((resolve, reject) => {
@@ -48,30 +48,50 @@ export const knowsToolchains = (release: string): boolean => {
   return major > 1 || (major === 1 && minor >= 21)
 }
 
-/** One sentence on why this machine can't run the cluster at all; undefined when it can. Installs and changes nothing. */
-export const whyUnsuitable = async (): Promise<string | undefined> => {
-  if (process.platform !== 'linux') return `The test cluster needs Linux; this is ${process.platform}.`
-  if (process.getuid?.() !== 0)
-    return 'The test cluster needs root, for namespaces, mounts and containers: run this as root.'
+/** One sentence on why this machine can't build and run single servers for tests; undefined when it can. Changes nothing. */
+export const whyNoServers = async (): Promise<string | undefined> => {
+  if (process.platform !== 'linux') return `The servers of the tests need Linux; this is ${process.platform}.`
   const go = await goRelease()
   const install = 'install Go 1.26 or newer (https://go.dev/dl)'
-  if (go === undefined) return `The test cluster builds its programs from Go modules: ${install}.`
-  if (!knowsToolchains(go)) return `The test cluster can't be built with Go ${go}: ${install}.`
-  const missing = missingPackages()
-  if (missing.length === 0 || isDebian()) return undefined
-  return `The test cluster needs programs that are not here; install what Debian calls ${missing.join(', ')}.`
+  if (go === undefined) return `The cluster's programs are built from Go modules: ${install}.`
+  if (!knowsToolchains(go)) return `The cluster's programs can't be built with Go ${go}: ${install}.`
+  return whyNoPackages(['openssl', 'util-linux'])
 }
 
-/** Checks this machine and installs what is missing where that can be done. Throws `Unsuitable` when it can't. */
+/** One sentence on why this machine can't run the cluster at all; undefined when it can. Changes nothing. */
+export const whyUnsuitable = async (): Promise<string | undefined> => {
+  if (process.platform === 'linux' && !isRoot()) {
+    return 'The test cluster needs root, for namespaces, mounts and containers: run this as root.'
+  }
+  return (await whyNoServers()) ?? whyNoPackages(Object.keys(packages))
+}
+
+const whyNoPackages = (names: readonly string[]): string | undefined => {
+  const missing = missingPackages(names)
+  if (missing.length === 0 || canInstall()) return undefined
+  return `Programs are missing on this machine; install what Debian calls ${missing.join(', ')}.`
+}
+
+const install = async (names: readonly string[], log: (line: string) => void) => {
+  const missing = missingPackages(names)
+  if (missing.length === 0) return
+  log(`installing system packages with apt-get: ${missing.join(' ')}`)
+  await apt(['update'])
+  await apt(['install', '--no-install-recommends', ...missing])
+}
+
+/** Checks that single servers can run here, and installs what is missing where that can be done. Throws `Unsuitable`. */
+export const ensureServerPrerequisites = async (log: (line: string) => void): Promise<void> => {
+  const reason = await whyNoServers()
+  if (reason) throw new Unsuitable(reason)
+  await install(['openssl', 'util-linux'], log)
+}
+
+/** The same for the whole cluster. */
 export const ensurePrerequisites = async (log: (line: string) => void): Promise<void> => {
   const reason = await whyUnsuitable()
   if (reason) throw new Unsuitable(reason)
-  const missing = missingPackages()
-  if (missing.length > 0) {
-    log(`installing system packages with apt-get: ${missing.join(' ')}`)
-    await apt(['update'])
-    await apt(['install', '--no-install-recommends', ...missing])
-  }
+  await install(Object.keys(packages), log)
   const filesystems = readFileSync('/proc/filesystems', 'utf8')
   for (const name of ['overlay', 'ext4']) {
     if (!filesystems.includes(`\t${name}\n`)) await run('modprobe', [name]).catch(() => {})

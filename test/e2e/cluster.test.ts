@@ -126,6 +126,30 @@ describe('the cluster of the end-to-end tests', () => {
     await until('the volume to go', async () => (await getObject('', 'pv', volume)) === undefined, 60)
   })
 
+  test('a volume that was handed to another claim stays with it', async () => {
+    await applyObjects(namespace.name, claim('first', { storageClassName: 'immediate' }))
+    const bound = (name: string) => async () =>
+      (await getObject(namespace.name, 'pvc', name))?.status?.phase === 'Bound'
+    await until('the first claim to be bound', bound('first'), 60)
+    const volume = (await getObject(namespace.name, 'pvc', 'first'))?.spec.volumeName
+    await applyObjects(namespace.name, claim('second', { storageClassName: 'immediate', volumeName: volume }))
+    const uid = (await getObject(namespace.name, 'pvc', 'second'))?.metadata.uid
+    const claimRef = { kind: 'PersistentVolumeClaim', namespace: namespace.name, name: 'second', uid }
+    await kubectl(['patch', 'pv', volume, '--type=merge', '-p', JSON.stringify({ spec: { claimRef } })])
+    await until('the second claim to be bound', bound('second'), 120)
+    const lost = async () => (await getObject(namespace.name, 'pvc', 'first'))?.status.phase === 'Lost'
+    await until('the first claim to be lost', lost, 120)
+    await kubectl(['delete', 'pvc', 'first', '--namespace', namespace.name])
+    // Made and destroyed after it: by then the driver has had this volume before its eyes, too.
+    await applyObjects(namespace.name, claim('third', { storageClassName: 'immediate' }))
+    await until('the third claim to be bound', bound('third'), 60)
+    const third = (await getObject(namespace.name, 'pvc', 'third'))?.spec.volumeName
+    await kubectl(['delete', 'pvc', 'third', '--namespace', namespace.name])
+    await until('the third volume to go', async () => (await getObject('', 'pv', third)) === undefined, 60)
+    expect((await getObject('', 'pv', volume))?.status.phase).toBe('Bound')
+    expect((await runPod('second-writer', 'echo here > /data/file', { claim: 'second' })).phase).toBe('Succeeded')
+  })
+
   test('a pod reaches the S3 server', async () => {
     const { AWS_ENDPOINT_URL_S3: endpoint } = clusterEnvironment()
     const script = `node -e 'fetch("${endpoint}").then((answer) => console.log(answer.status))'`
