@@ -1,9 +1,11 @@
 import type { MoveDone, MoveSpec, Operation } from '../api/move.ts'
 import type { MoveDeps, Run } from './deps.ts'
 import { MoveFailure } from './failure.ts'
+import { finalize } from './finalize.ts'
 import { populate } from './populate.ts'
 
 const operations: { [Op in Operation]?: Run<Op> } = {
+  Finalize: finalize,
   Populate: populate,
 }
 

@@ -1,17 +1,15 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { pino } from 'pino'
 import { beforeEach, describe, expect, test } from 'vitest'
-import type { MoveLocation } from '../../src/api/move.ts'
 import type { Entry } from '../../src/manifest/types.ts'
 import type { MoveDeps, SpecOf } from '../../src/mover/deps.ts'
 import { populate } from '../../src/mover/populate.ts'
 import { type MemoryStore, memoryStore } from '../helpers/memory-store.ts'
+import { at, moveDeps } from '../helpers/move-deps.ts'
 import { type Content, storeVersion } from '../helpers/stored-version.ts'
 import { look, plant, temporaryDir } from '../helpers/tree.ts'
 
 const prefix = 'team/digits/'
-const at = (name: string): MoveLocation => ({ name, s3: { bucket: name }, prefix, credentials: 'Files' })
 const files: Record<string, Content> = {
   'a.txt': 'one',
   'd/e/f': 'deep',
@@ -42,27 +40,12 @@ describe('populate', () => {
     store = memoryStore()
     source = memoryStore('memory://source')
     data = await temporaryDir()
-    counted = { files: 0, bytes: 0 }
-    deps = {
-      openStore: async ({ name }) => (name === 'source' ? source : store),
-      data,
-      progress: {
-        expect: () => {},
-        files: (n) => {
-          counted.files += n
-        },
-        bytes: (n) => {
-          counted.bytes += n
-        },
-      },
-      log: pino({ level: 'silent' }),
-      signal: new AbortController().signal,
-    }
+    ;({ deps, counted } = moveDeps({ store, source, other: source }, data))
   })
 
   const specOf = (version: SpecOf<'Populate'>['version'], more: Partial<SpecOf<'Populate'>> = {}) => ({
     op: 'Populate' as const,
-    store: at('store'),
+    store: at('store', prefix),
     version,
     modes: 'ReadOnly' as const,
     ...more,
@@ -91,7 +74,7 @@ describe('populate', () => {
       return entry.p === 'x' ? { ...entry, u: { b: 'source', k: 'in/x', e: etag } } : entry
     }
     const version = await storeVersion(store, prefix, 5, { old: 'old', new: 'new', x: 'external' }, place)
-    await populate(deps, specOf(version, { source: at('source') }))
+    await populate(deps, specOf(version, { source: at('source', 'in/') }))
     expect(await look(data)).toEqual({ old: '444 old', new: '444 new', x: '444 external' })
   })
 
@@ -143,10 +126,10 @@ describe('populate', () => {
     const version = await storeVersion(store, prefix, 1, { x: 'external' }, place)
     await source.put('in/x', Buffer.from('EXTERNAL'))
     const drifted = { reason: 'SourceDrifted', names: ['x'], message: expect.stringContaining('memory://source/in/x') }
-    await expect(populate(deps, specOf(version, { source: at('source') }))).rejects.toMatchObject(drifted)
+    await expect(populate(deps, specOf(version, { source: at('source', 'in/') }))).rejects.toMatchObject(drifted)
     source.objects.clear()
-    await expect(populate(deps, specOf(version, { source: at('source') }))).rejects.toMatchObject(drifted)
-    await expect(populate(deps, specOf(version, { source: at('other') }))).rejects.toMatchObject({
+    await expect(populate(deps, specOf(version, { source: at('source', 'in/') }))).rejects.toMatchObject(drifted)
+    await expect(populate(deps, specOf(version, { source: at('other', 'in/') }))).rejects.toMatchObject({
       reason: 'InvalidSpec',
     })
   })

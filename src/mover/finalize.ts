@@ -1,0 +1,104 @@
+import { dataPrefix } from '../manifest/keys.ts'
+import type { CommitRecord, Entry } from '../manifest/types.ts'
+import { writeManifest } from '../manifest/write.ts'
+import { checkPlaced, checkQuiet } from '../transfer/check-output.ts'
+import { collectOutput, type Output } from '../transfer/collect-output.ts'
+import { claimDirectory, commit, readCommit } from '../transfer/commit.ts'
+import {
+  findJournals,
+  type JournalLine,
+  JournalWriter,
+  mergeJournals,
+  readJournal,
+  sweepJournals,
+} from '../transfer/journal.ts'
+import { manifestSink } from '../transfer/manifest-store.ts'
+import { readVersion } from '../transfer/read-version.ts'
+import { survey } from '../transfer/survey.ts'
+import type { DoneOf, MoveDeps, Run, SpecOf } from './deps.ts'
+import { MoveFailure } from './failure.ts'
+
+type Spec = SpecOf<'Finalize'>
+
+const recordOf = ({ dataset, intent }: Spec, written: Pick<CommitRecord, 'root' | 'digest' | 'files' | 'bytes'>) => {
+  const { namespace, name, uid } = dataset
+  const { sequence, createdAt, parent, message, tags, producer, inputs } = intent
+  const { root, digest, files, bytes } = written
+  const of = { namespace, name, uid }
+  const record: CommitRecord = { layout: 1, dataset: of, sequence, createdAt, root, digest, files, bytes }
+  return Object.assign(
+    record,
+    parent !== undefined && { parent },
+    message !== undefined && { message },
+    tags !== undefined && { tags },
+    producer !== undefined && { producer },
+    inputs !== undefined && { inputs },
+  )
+}
+
+const doneOf = (record: CommitRecord, uploaded: number): DoneOf<'Finalize'> => {
+  const { sequence, digest, root, files, bytes } = record
+  return { op: 'Finalize', outcome: 'Committed', sequence, digest, root, files, bytes, uploaded }
+}
+
+async function* entriesOf(journal: AsyncIterable<JournalLine>, count: (bytes: number) => void): AsyncGenerator<Entry> {
+  for await (const { entry } of journal) {
+    if (entry.o === undefined && entry.u === undefined) count(entry.s ?? 0)
+    yield entry
+  }
+}
+
+/** Uploads what is new, sees that nothing was written meanwhile, and that the store has it all. Returns the journal of it. */
+const bringIn = async (deps: MoveDeps, output: Output): Promise<() => AsyncIterable<JournalLine>> => {
+  const { store, prefix, sequence } = output
+  const { signal } = deps
+  await store.abortUploads(dataPrefix(prefix, sequence), signal)
+  const attempts = await findJournals(store, prefix, sequence, signal)
+  const attempt = Math.max(0, ...attempts.keys()) + 1
+  const writer = new JournalWriter(store, prefix, sequence, attempt, signal)
+  await collectOutput(output, mergeJournals(store, attempts, signal), writer, deps.progress, signal)
+  const journal = () => readJournal(store, writer.keys, signal)
+  await checkQuiet(output.data, journal(), signal)
+  await checkPlaced(output, journal(), signal)
+  return journal
+}
+
+/** Makes a version of what a writer left on the volume. */
+export const finalize: Run<'Finalize'> = async (deps, spec) => {
+  const { signal } = deps
+  const { base, intent } = spec
+  const { sequence } = intent
+  const { prefix } = spec.store
+  const store = await deps.openStore(spec.store)
+  await claimDirectory(store, prefix, spec.dataset, () => new Date(intent.createdAt), signal)
+  const finish = async (record: CommitRecord, uploaded: number) => {
+    const committed = await commit(store, prefix, record, signal)
+    await sweepJournals(store, prefix, sequence, signal)
+    return doneOf(committed, uploaded)
+  }
+  const before = await readCommit(store, prefix, sequence, signal)
+  // An earlier attempt got there, or somebody else did: `commit` tells which. Its bytes are no longer ours to touch.
+  if (before !== undefined) return finish(recordOf(spec, before), 0)
+  const found = await survey(deps.data, dataPrefix(prefix, sequence), signal)
+  if (found.files === 0 && !spec.allowEmpty)
+    throw new MoveFailure(
+      'EmptyOutput',
+      'the output has no files: have the writer write to its volume, or allow it: spec.outputs.allowEmpty: true on the Dataset',
+    )
+  deps.progress.expect(found.files, found.bytes)
+  const output: Output = {
+    data: deps.data,
+    store,
+    prefix,
+    sequence,
+    ...(base && { base: { sequence: base.sequence, entries: () => readVersion(store, prefix, base.root, signal) } }),
+  }
+  const journal = await bringIn(deps, output)
+  let uploaded = 0
+  const entries = entriesOf(journal(), (bytes) => {
+    uploaded += bytes
+  })
+  const { rootDigest, root } = await writeManifest(entries, manifestSink(store, prefix, signal))
+  const { digest, files, bytes } = root
+  return finish(recordOf(spec, { root: rootDigest, digest, files, bytes }), uploaded)
+}

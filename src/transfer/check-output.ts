@@ -1,0 +1,62 @@
+import { joinEntries } from '../manifest/diff.ts'
+import { MoveFailure } from '../mover/failure.ts'
+import { isPlaced, type Output, placed } from './collect-output.ts'
+import { type JournalLine, sameStamp } from './journal.ts'
+import { forEach } from './pool.ts'
+import { reading, walkReadable } from './survey.ts'
+import { hashFile } from './tree.ts'
+import { writersActive } from './upload.ts'
+import type { Found } from './walk.ts'
+
+const width = 16
+const removeBatch = 1000
+
+const unchanged = async (data: string, found: Found, line: JournalLine, signal: AbortSignal): Promise<boolean> => {
+  const { entry } = line
+  if (found.kind === 'link') return entry.l === found.target
+  if (found.kind !== 'file' || entry.s !== found.size || (entry.x === 1) !== found.executable) return false
+  if (sameStamp(line.stamp, found)) return true
+  // Touched, perhaps by no more than a chmod: the bytes decide.
+  return (await reading(found.p, () => hashFile(`${data}/${found.p}`, found.size, signal))) === entry.h
+}
+
+/** Walks again: every file as when it was hashed, none new and none gone; otherwise `WritersActive` naming it. */
+export const checkQuiet = (data: string, journal: AsyncIterable<JournalLine>, signal: AbortSignal): Promise<void> =>
+  forEach(
+    joinEntries(walkReadable(data, signal), journal),
+    width,
+    async ({ a, b }, stop) => {
+      if (b === undefined) throw writersActive(a!.p, 'appeared')
+      if (a === undefined) throw writersActive(b.p, 'went away')
+      if (!(await unchanged(data, a, b, stop))) throw writersActive(a.p, 'changed')
+    },
+    signal,
+  )
+
+const needsObject = ({ entry }: JournalLine) => entry.l === undefined && entry.o === undefined && entry.u === undefined
+
+/** Lists data/v<N>/: what the version needs must be there as it was uploaded, and what it doesn't need is removed. */
+export const checkPlaced = async (
+  output: Output,
+  journal: AsyncIterable<JournalLine>,
+  signal: AbortSignal,
+): Promise<void> => {
+  const stray: string[] = []
+  const remove = async () => {
+    if (stray.length > 0) await output.store.remove(stray.splice(0), signal)
+  }
+  for await (const { a: line, b: object } of joinEntries(journal, placed(output, signal))) {
+    if (line !== undefined && needsObject(line)) {
+      if (isPlaced(line, object)) continue
+      const what = object === undefined ? 'is not there' : 'is not what was uploaded'
+      throw new MoveFailure(
+        'Unreachable',
+        `${line.p} ${what} in ${output.store.name} after its upload: it is tried again`,
+        [line.p],
+      )
+    }
+    if (object !== undefined) stray.push(object.key)
+    if (stray.length >= removeBatch) await remove()
+  }
+  await remove()
+}

@@ -1,0 +1,136 @@
+import { joinEntries } from '../manifest/diff.ts'
+import { dataKey, dataPrefix } from '../manifest/keys.ts'
+import type { Entry } from '../manifest/types.ts'
+import type { Progress } from '../mover/progress.ts'
+import type { ListedObject, ObjectStore } from '../stores/object-store.ts'
+import { makeBudget } from './budget.ts'
+import { type JournalLine, type JournalWriter, sameStamp } from './journal.ts'
+import { mapOrdered } from './pool.ts'
+import { reading, walkReadable } from './survey.ts'
+import { hashFile } from './tree.ts'
+import { uploadFile } from './upload.ts'
+import type { Found } from './walk.ts'
+
+export interface Output {
+  data: string
+  store: ObjectStore
+  /** The Dataset's directory in the store. */
+  prefix: string
+  sequence: number
+  /** The version that the writer started from: its number and entries. */
+  base?: { sequence: number; entries: () => AsyncIterable<Entry> }
+}
+
+/** Files under way at a time, and the bytes of them that may be in memory. */
+const width = 16
+const budgetBytes = 96 * 1024 * 1024
+/** About what one upload holds at most: the parts in flight and the one being read. */
+const uploadBytes = 32 * 1024 * 1024
+
+type Placed = ListedObject & { p: string }
+
+/** What lies under data/v<N>/, by path. */
+export async function* placed(output: Output, signal: AbortSignal): AsyncGenerator<Placed> {
+  const prefix = dataPrefix(output.prefix, output.sequence)
+  for await (const object of output.store.list(prefix, { signal }))
+    yield { ...object, p: object.key.slice(prefix.length) }
+}
+
+/** Whether the object is what the journal says was uploaded. */
+export const isPlaced = (line: JournalLine, object: Placed | undefined): boolean =>
+  object !== undefined &&
+  object.size === line.entry.s &&
+  (line.etag === undefined || object.etag === undefined || object.etag === line.etag)
+
+interface Known {
+  p: string
+  line?: JournalLine
+  object?: Placed
+  base?: Entry
+  found?: Found
+}
+
+/** All that is known of each path: the file, what earlier attempts wrote down and uploaded, and the base's line. */
+async function* knowledge(
+  output: Output,
+  earlier: AsyncIterable<JournalLine>,
+  signal: AbortSignal,
+): AsyncGenerator<Known> {
+  async function* nothing(): AsyncGenerator<Entry> {}
+  async function* sides<A extends { p: string }, B extends { p: string }, K extends string, L extends string>(
+    left: AsyncIterable<A>,
+    k: K,
+    right: AsyncIterable<B>,
+    l: L,
+  ) {
+    for await (const { a, b } of joinEntries(left, right))
+      yield { p: (a ?? b)!.p, [k]: a, [l]: b } as { p: string } & Record<K, A | undefined> & Record<L, B | undefined>
+  }
+  const stored = sides(earlier, 'line', placed(output, signal), 'object')
+  const before = sides(stored, 'stored', output.base?.entries() ?? nothing(), 'base')
+  for await (const { p, found, before: old } of sides(walkReadable(output.data, signal), 'found', before, 'before')) {
+    if (found === undefined) continue
+    yield { p, found, ...defined({ line: old?.stored?.line, object: old?.stored?.object, base: old?.base }) }
+  }
+}
+
+const defined = <T extends object>(fields: T) =>
+  Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]?: Exclude<T[K], undefined>
+  }
+
+/** A line of the new version for a file that the base has with the same bytes: it points where the base's does. */
+const sameAsBase = (base: Entry, baseSequence: number, executable: boolean): Entry => {
+  const { p, s, h, u } = base
+  const content: Entry = { p, s: s!, h: h!, ...(executable ? { x: 1 } : {}) }
+  return u === undefined ? { ...content, o: base.o ?? baseSequence } : { ...content, u }
+}
+
+const takenOver = ({ found, line, object }: Known): boolean => {
+  if (line === undefined || found === undefined || found.kind !== 'file' || line.entry.l !== undefined) return false
+  if (!sameStamp(line.stamp, found) || line.entry.s !== found.size) return false
+  const elsewhere = line.entry.o !== undefined || line.entry.u !== undefined
+  return elsewhere || isPlaced(line, object)
+}
+
+/**
+ * Brings every file of the volume into the store, except what the base or an earlier attempt already has there, and writes a journal line for each,
+ * in path order.
+ */
+export const collectOutput = async (
+  output: Output,
+  earlier: AsyncIterable<JournalLine>,
+  journal: JournalWriter,
+  progress: Progress,
+  signal: AbortSignal,
+): Promise<void> => {
+  const { data, store, base } = output
+  const budget = makeBudget(budgetBytes)
+  const place = async (known: Known, stop: AbortSignal): Promise<JournalLine> => {
+    const found = known.found!
+    const { p } = found
+    const stamp = { mtime: found.mtime, ctime: found.ctime, inode: found.inode }
+    if (found.kind === 'link') return { p, entry: { p, l: found.target! }, stamp }
+    if (takenOver(known)) {
+      progress.bytes(found.size)
+      return known.line!
+    }
+    if (base !== undefined && known.base?.h !== undefined && known.base.s === found.size) {
+      const sha256 = await reading(p, () => hashFile(`${data}/${p}`, found.size, stop))
+      if (sha256 === known.base.h) {
+        progress.bytes(found.size)
+        return { p, entry: sameAsBase(known.base, base.sequence, found.executable), stamp }
+      }
+    }
+    const key = dataKey(output.prefix, output.sequence, p)
+    const upload = () => uploadFile(store, key, { root: data, path: p }, progress.bytes, stop)
+    const { size, sha256, executable, stamp: read, etag } = await budget.run(Math.min(found.size, uploadBytes), upload)
+    const entry: Entry = { p, s: size, h: sha256, ...(executable ? { x: 1 } : {}) }
+    return { p, entry, stamp: read, ...(etag === undefined ? {} : { etag }) }
+  }
+  for await (const line of mapOrdered(knowledge(output, earlier, signal), width, place, signal)) {
+    progress.files(1)
+    await journal.add(line)
+  }
+  await journal.flush()
+}

@@ -1,0 +1,85 @@
+import { createHash } from 'node:crypto'
+import { constants } from 'node:fs'
+import { type FileHandle, open } from 'node:fs/promises'
+import { Readable } from 'node:stream'
+import { MoveFailure } from '../mover/failure.ts'
+import { type ObjectStore, StoreError } from '../stores/object-store.ts'
+import type { Stamp } from './journal.ts'
+import { reading } from './survey.ts'
+
+export interface Uploaded {
+  size: number
+  sha256: string
+  executable: boolean
+  stamp: Stamp
+  etag?: string
+}
+
+const chunkBytes = 256 * 1024
+
+/** A file was changed while it was read: somebody still writes. */
+export const writersActive = (path: string, what: string): MoveFailure =>
+  new MoveFailure(
+    'WritersActive',
+    `${path} ${what} while the output was uploaded: something still writes to the volume. It is tried again; end every pod that mounts the claim`,
+    [path],
+  )
+
+async function* readRange(handle: FileHandle, offset: number, length: number, seen: (chunk: Buffer) => void) {
+  let at = offset
+  while (at < offset + length) {
+    const buffer = Buffer.allocUnsafe(Math.min(chunkBytes, offset + length - at))
+    const { bytesRead } = await handle.read(buffer, 0, buffer.length, at)
+    if (bytesRead === 0) return
+    const chunk = buffer.subarray(0, bytesRead)
+    seen(chunk)
+    yield chunk
+    at += bytesRead
+  }
+}
+
+/** Uploads a file and hashes it while it is read, once. What the store answers is checked against what was sent. */
+export const uploadFile = (
+  store: ObjectStore,
+  key: string,
+  file: { root: string; path: string },
+  onBytes: (count: number) => void,
+  signal: AbortSignal,
+): Promise<Uploaded> =>
+  reading(file.path, async () => {
+    const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
+    const handle = await open(`${file.root}/${file.path}`, flags).catch((error) => {
+      if (['ENOENT', 'ELOOP', 'ENOTDIR'].includes(error.code)) throw writersActive(file.path, 'went away')
+      throw error
+    })
+    try {
+      const stats = await handle.stat({ bigint: true })
+      if (!stats.isFile()) throw writersActive(file.path, 'became something else than a file')
+      const hash = createHash('sha256')
+      const seen = (chunk: Buffer) => {
+        hash.update(chunk)
+        onBytes(chunk.length)
+      }
+      const size = Number(stats.size)
+      const ranges = (offset: number, length: number) =>
+        Readable.from(readRange(handle, offset, length, seen), { objectMode: false })
+      const info = await store.upload(key, size, ranges, { signal })
+      const sha256 = hash.digest('hex')
+      const said = info.checksums?.sha256
+      if (info.size !== size || (said !== undefined && said !== sha256))
+        throw new StoreError('corrupt', `${store.name} answered with other bytes than were sent for ${key}`, key)
+      return {
+        size,
+        sha256,
+        executable: (stats.mode & 0o111n) !== 0n,
+        stamp: { mtime: stats.mtimeNs, ctime: stats.ctimeNs, inode: stats.ino },
+        ...(info.etag === undefined ? {} : { etag: info.etag }),
+      }
+    } catch (error) {
+      // The only source that an upload has is the file.
+      if (error instanceof StoreError && error.failure === 'changed') throw writersActive(file.path, 'got shorter')
+      throw error
+    } finally {
+      await handle.close()
+    }
+  })
