@@ -1,12 +1,20 @@
 import type { MoveDone, MoveSpec, Operation } from '../api/move.ts'
+import { runAdopt } from './adopt.ts'
 import type { MoveDeps, Run } from './deps.ts'
 import { MoveFailure } from './failure.ts'
 import { finalize } from './finalize.ts'
+import { runImport } from './import.ts'
 import { populate } from './populate.ts'
+import { runProbe } from './probe.ts'
+import { runScan } from './scan.ts'
 
 const operations: { [Op in Operation]?: Run<Op> } = {
-  Finalize: finalize,
+  Import: runImport,
+  Scan: runScan,
+  Probe: runProbe,
   Populate: populate,
+  Finalize: finalize,
+  Adopt: runAdopt,
 }
 
 /** Runs what the spec asks for. */
