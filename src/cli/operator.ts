@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
 import { type OperatorConfig, operatorConfig } from '../config.ts'
 import { datasetController, indexes as datasetIndexes } from '../controllers/dataset/index.ts'
+import { providerController, indexes as providerIndexes } from '../controllers/provider/index.ts'
 import { Cache } from '../kube/cache.ts'
 import type { KubeClient } from '../kube/client.ts'
 import { connect } from '../kube/connection.ts'
@@ -83,8 +84,8 @@ const operate = async (parts: Parts, signal: AbortSignal): Promise<number> => {
 
 /** The controllers, and what they read by. */
 const assemble = (config: OperatorConfig): { controllers: Controller[]; indexes: Indexes[] } => ({
-  controllers: [datasetController(config)],
-  indexes: [datasetIndexes],
+  controllers: [datasetController(config), providerController(config)],
+  indexes: [datasetIndexes, providerIndexes],
 })
 
 /** Starts to fill the caches; returns what stops it. */

@@ -1,7 +1,7 @@
 import type { Plan } from '../../kube/types.ts'
 import { sameJson, withoutNothing } from '../../lib/equal.ts'
 import { adopt } from './decide/adoption.ts'
-import { type Draft, newDraft, type Step } from './decide/draft.ts'
+import { type Draft, lookAgainAt, newDraft, type Step } from './decide/draft.ts'
 import { keepWhileOpen } from './decide/finalizer.ts'
 import { tellHistory } from './decide/history.ts'
 import { importChanges } from './decide/imports.ts'
@@ -11,6 +11,7 @@ import { openOutputs } from './decide/outputs.ts'
 import { resolveStore } from './decide/store.ts'
 import { summarize } from './decide/summary.ts'
 import { sync } from './decide/sync.ts'
+import { keepVolumes } from './decide/volumes.ts'
 import type { World } from './world.ts'
 
 const stopWhenLeaving: Step = (world) => (world.dataset.metadata.deletionTimestamp ? 'stop' : undefined)
@@ -27,6 +28,7 @@ const steps: Step[] = [
   openOutputs,
   sync,
   importChanges,
+  keepVolumes,
 ]
 
 /** The plan for one Dataset. Its status is written only if it changed, and only if nobody else wrote the Dataset since it was read: numbers must not race. */
@@ -39,10 +41,23 @@ export const decide = (world: World): Plan => {
   return planOf(world, draft)
 }
 
+/** Milliseconds until objects are made in a round of their own, if no event brings it earlier. */
+const afterwards = 1000
+
 const planOf = (world: World, draft: Draft): Plan => {
   const { apiVersion, kind, metadata } = world.dataset
   const { name, namespace = '', uid = '', resourceVersion = '' } = metadata
   const object = { apiVersion, kind, metadata: { name, namespace, uid, resourceVersion } }
   const own = sameJson(draft.status, world.dataset.status) ? [] : [{ object, status: withoutNothing(draft.status) }]
-  return withoutNothing({ ...draft.plan, status: [...draft.plan.status, ...own] }) as Plan
+  const { plan } = draft
+  const made = [...draft.make.versions, ...draft.make.movers, ...draft.make.claims]
+  const status = [...plan.status, ...own]
+  const first = status.length + plan.patch.length + plan.delete.length > 0
+  if (first && made.length > 0) lookAgainAt(world, draft, world.now + afterwards)
+  return withoutNothing({
+    ...plan,
+    status,
+    create: first ? [] : made.map((one) => one.object),
+    events: [...plan.events, ...(first ? [] : made.flatMap((one) => one.event ?? []))],
+  }) as Plan
 }

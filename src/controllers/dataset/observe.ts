@@ -1,12 +1,12 @@
 import { type Dataset, DatasetSpec } from '../../api/dataset.ts'
 import type { DatasetVersion } from '../../api/dataset-version.ts'
 import * as kinds from '../../api/kinds.ts'
-import { labels } from '../../api/names.ts'
+import { claimName, labels, parseVersionName } from '../../api/names.ts'
 import { parseSpec } from '../../api/schema.ts'
 import type { StorageProvider } from '../../api/storage-provider.ts'
 import { needsEvents } from '../../desired/attempt.ts'
 import type { ClaimObject, EventObject, JobObject, PodObject } from '../../desired/objects.ts'
-import type { Reader } from '../../kube/types.ts'
+import type { KubeObject, Reader } from '../../kube/types.ts'
 import { attemptInput } from './decide/mover.ts'
 import { index, versionsNamedBy } from './indexes.ts'
 import { claimNamesOf } from './pods.ts'
@@ -29,6 +29,30 @@ const podsOf = async (reader: Reader, dataset: Dataset, claims: string[]): Promi
     ...claims.map((claim) => reader.byIndex<PodObject>(kinds.Pod, index.podsByClaim, `${namespace}/${claim}`)),
   ])
   return [...new Map(found.flat().map((pod) => [pod.metadata.name, pod])).values()]
+}
+
+/** The claims that the Dataset's read-only claims would be called: for its versions, and as pods name them. */
+const namedClaims = async (reader: Reader, dataset: Dataset, versions: DatasetVersion[], pods: PodObject[]) => {
+  if (!dataset.spec?.volume) return []
+  const { name, namespace } = dataset.metadata
+  const asked = pods.flatMap(claimNamesOf).filter((claim) => parseVersionName(claim)?.dataset === name)
+  const kept = versions.flatMap(({ status }) =>
+    status?.sequence === undefined ? [] : claimName(name, status.sequence),
+  )
+  const names = [...new Set([...asked, ...kept])]
+  const found = await Promise.all(names.map((claim) => reader.get<ClaimObject>(kinds.Claim, namespace, claim)))
+  return found.filter((claim) => claim !== undefined)
+}
+
+const defaultClass = 'storageclass.kubernetes.io/is-default-class'
+
+const provisionerOf = async (reader: Reader, config: DatasetConfig, spec: DatasetSpec): Promise<string | undefined> => {
+  if (!spec.volume) return undefined
+  const name = spec.volume.storageClassName ?? config.defaultStorageClass
+  const classes = await reader.list<KubeObject & { provisioner?: string }>(kinds.StorageClass)
+  return classes.find(({ metadata }) =>
+    name === undefined ? metadata.annotations?.[defaultClass] === 'true' : metadata.name === name,
+  )?.provisioner
 }
 
 /** Events of a mover's Job that has no pod though it should have one by now. */
@@ -65,15 +89,18 @@ export const observe = async (
     dataset,
     claims.map((claim) => claim.metadata.name),
   )
-  const { spec, problem } = parseSpec(DatasetSpec, dataset)
+  const parsed = parseSpec(DatasetSpec, dataset)
+  const spec = parsed.spec ?? DatasetSpec.parse({})
   const world: World = {
     now,
     config,
     dataset,
-    spec: spec ?? DatasetSpec.parse({}),
-    problem,
+    spec,
+    problem: parsed.problem,
     versions,
     claims,
+    named: await namedClaims(reader, dataset, versions, pods),
+    provisioner: await provisionerOf(reader, config, spec),
     pods: pods.filter((pod) => !isMover(pod)),
     jobs,
     movers,

@@ -9,6 +9,8 @@ import type { ClaimObject, EventObject, JobObject, PodObject } from '../../desir
 export interface DatasetConfig extends MoverConfig {
   /** The store of Datasets that name none, in namespaces without a default StorageProvider. */
   defaultStore?: ApiLocation | undefined
+  /** Of volumes whose Dataset says nothing; absent: the cluster's default. */
+  defaultStorageClass?: string | undefined
 }
 
 /** Everything that a decision about one Dataset looks at. */
@@ -24,6 +26,10 @@ export interface World {
   versions: DatasetVersion[]
   /** Claims of the same namespace that are filled from this Dataset, and those that spec.volume keeps. */
   claims: ClaimObject[]
+  /** Claims that are called `<dataset>-v<N>`, whoever made them. */
+  named: ClaimObject[]
+  /** Provisioner of the class that spec.volume names, or of the default class. */
+  provisioner?: string | undefined
   /** Pods that mount those claims, or name one `<dataset>-v<N>`; no movers. */
   pods: PodObject[]
   /** Movers of this Dataset: their Jobs and pods, and events of a Job that should have a pod. */

@@ -58,7 +58,7 @@ const takeOver = (world: World, draft: Draft, state: State, found: Found) => {
   const highest = Math.max(0, ...found.versions.map((entry) => entry.n))
   draft.status.nextSequence = Math.max(draft.status.nextSequence ?? 1, highest + 1)
   const { create, leaving } = missing(world, found)
-  draft.plan.create.push(...create)
+  draft.make.versions.push(...create.map((object) => ({ object })))
   if (leaving.length > 0) {
     draft.held = { reason: 'Adopting', message: `Waits until ${leaving.join(', ')} of the earlier Dataset is gone.` }
     return lookAgainAt(world, draft, world.now + 5000)

@@ -1,7 +1,7 @@
 import { type ConditionUpdate, removeCondition, setCondition } from '../../../api/conditions.ts'
 import type { DatasetStatus } from '../../../api/dataset.ts'
 import type { ReasonName } from '../../../api/reasons.ts'
-import type { EventSpec, Plan } from '../../../kube/types.ts'
+import type { EventSpec, KubeObject, Plan } from '../../../kube/types.ts'
 import type { World } from '../world.ts'
 
 export interface Why {
@@ -9,12 +9,22 @@ export interface Why {
   message: string
 }
 
+export interface Make {
+  object: KubeObject
+  event?: EventSpec
+}
+
 /** What the steps fill in, one after the other. */
 export interface Draft {
   /** The next status of the Dataset. */
   status: DatasetStatus
-  /** The plan without the Dataset's own status. */
-  plan: Required<Pick<Plan, 'create' | 'patch' | 'delete' | 'status' | 'events'>> & Pick<Plan, 'requeueAfter' | 'live'>
+  /**
+   * Objects to make, with what is said about it. They are made in a round of their own, when there is nothing else to write: so a
+   * refused one (a quota, an admission policy) holds up nothing that the Dataset decides. The most important come first: a refusal ends the round.
+   */
+  make: { versions: Make[]; movers: Make[]; claims: Make[] }
+  /** The rest of the plan, without the Dataset's own status. */
+  plan: Required<Pick<Plan, 'patch' | 'delete' | 'status' | 'events'>> & Pick<Plan, 'requeueAfter' | 'live'>
   /** Why no version may open now. */
   held?: Why
   /** What only the user can mend. */
@@ -28,7 +38,8 @@ export type Step = (world: World, draft: Draft) => 'stop' | undefined
 
 export const newDraft = (world: World): Draft => ({
   status: structuredClone(world.dataset.status ?? {}),
-  plan: { create: [], patch: [], delete: [], status: [], events: [] },
+  make: { versions: [], movers: [], claims: [] },
+  plan: { patch: [], delete: [], status: [], events: [] },
 })
 
 export const isoTime = (ms: number): string => `${new Date(ms).toISOString().slice(0, 19)}Z`

@@ -3,7 +3,7 @@ import type { DatasetVersion } from '../../../api/dataset-version.ts'
 import * as kinds from '../../../api/kinds.ts'
 import { versionName } from '../../../api/names.ts'
 import type { World } from '../world.ts'
-import { type Draft, type Step, tell } from './draft.ts'
+import type { Draft, Step } from './draft.ts'
 import { isOurs, numberedVersion, release, reserve } from './numbers.ts'
 
 const endPhases = ['Committed', 'Failed', 'Abandoned', 'Expired', 'Deleting']
@@ -84,11 +84,10 @@ export const importChanges: Step = (world, draft) => {
   if (!reservation) return undefined
   const version = numberedVersion(world, reservation.sequence, { from: { source: {} } })
   if (world.versions.some((there) => there.metadata.name === version.metadata.name)) return undefined
-  draft.plan.create.push(version)
-  tell(world, draft, {
-    type: 'Normal',
-    reason: 'Importing',
-    message: `The source changed: imports it as ${version.metadata.name}.`,
+  const message = `The source changed: imports it as ${version.metadata.name}.`
+  draft.make.versions.push({
+    object: version,
+    event: { regarding: world.dataset, type: 'Normal', reason: 'Importing', message },
   })
   return undefined
 }

@@ -49,18 +49,17 @@ export const follow = (world: World, draft: Draft, move: Move): Attempt => {
   if (now.state === 'create') {
     // From a live look: no pod of the last attempt may be left.
     if (move.number > 1) draft.plan.live = true
-    draft.plan.create.push(
-      moverJob({
-        spec: move.spec,
-        attempt: move.number,
-        namespace: world.dataset.metadata.namespace ?? '',
-        owner: world.dataset,
-        dataset: world.dataset.metadata.name,
-        locations: move.locations,
-        ...(world.spec.mover ? { settings: world.spec.mover } : {}),
-        config: world.config,
-      }),
-    )
+    const object = moverJob({
+      spec: move.spec,
+      attempt: move.number,
+      namespace: world.dataset.metadata.namespace ?? '',
+      owner: world.dataset,
+      dataset: world.dataset.metadata.name,
+      locations: move.locations,
+      ...(world.spec.mover ? { settings: world.spec.mover } : {}),
+      config: world.config,
+    })
+    draft.make.movers.push({ object })
   }
   if (now.state === 'waiting' && now.retryIn !== undefined) lookAgainAt(world, draft, world.now + now.retryIn)
   return now

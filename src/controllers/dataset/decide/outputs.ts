@@ -94,9 +94,11 @@ const open = (world: World, draft: Draft, wanted: Wanted) => {
       [annotations.claimUid]: claim.metadata.uid ?? '',
     },
   )
-  draft.plan.create.push(version)
   const message = `Opened ${version.metadata.name} for what is written to this claim.`
-  draft.plan.events.push({ regarding: claim, type: 'Normal', reason: 'Initializing', message })
+  draft.make.versions.push({
+    object: version,
+    event: { regarding: claim, type: 'Normal', reason: 'Initializing', message },
+  })
 }
 
 /** Writes on each output claim which version it belongs to now. */

@@ -1,0 +1,60 @@
+import type { Dataset, DatasetSpec } from '../api/dataset.ts'
+import * as kinds from '../api/kinds.ts'
+import { annotations, claimName, versionTag } from '../api/names.ts'
+import { childLabels, ownerReferences } from './labels.ts'
+import type { ClaimObject } from './objects.ts'
+import { neededQuantity } from './volume-size.ts'
+
+type VolumeSpec = NonNullable<DatasetSpec['volume']>
+
+/** Drivers whose volumes pods on many nodes can read at once. */
+const manyReaders = [
+  'efs.csi.aws.com',
+  'fsx.csi.aws.com',
+  'file.csi.azure.com',
+  'filestore.csi.storage.gke.io',
+  'nfs.csi.k8s.io',
+  'smb.csi.k8s.io',
+]
+const manyReadersSuffixes = ['.cephfs.csi.ceph.com', '.nfs.csi.ceph.com']
+
+/** Access modes of a read-only claim of which the Dataset says nothing: what the class is known to do for many readers. */
+export const readerModes = (provisioner: string | undefined): string[] => {
+  const many =
+    provisioner !== undefined &&
+    (manyReaders.includes(provisioner) || manyReadersSuffixes.some((suffix) => `.${provisioner}`.endsWith(suffix)))
+  return many ? ['ReadOnlyMany'] : ['ReadWriteOnce']
+}
+
+export interface VersionClaimInput {
+  dataset: Dataset
+  version: { sequence: number; name: string; files: number; bytes: number }
+  volume: VolumeSpec
+  /** Of the storage class. */
+  provisioner?: string | undefined
+  defaultStorageClass?: string | undefined
+}
+
+/** The read-only claim `<dataset>-v<N>` that `spec.volume` keeps ready: filled before any pod needs it. */
+export const versionClaim = (input: VersionClaimInput): ClaimObject => {
+  const { dataset, version, volume } = input
+  const { name, namespace = '', uid = '' } = dataset.metadata
+  const storageClassName = volume.storageClassName ?? input.defaultStorageClass
+  return {
+    apiVersion: kinds.Claim.apiVersion,
+    kind: kinds.Claim.kind,
+    metadata: {
+      name: claimName(name, version.sequence),
+      namespace,
+      labels: childLabels({ role: 'version', ownerUid: uid, dataset: name, version: versionTag(version.sequence) }),
+      annotations: { [annotations.access]: 'ReadOnly', [annotations.bind]: 'Immediate' },
+      ownerReferences: ownerReferences(dataset, namespace),
+    },
+    spec: {
+      accessModes: volume.accessModes ?? readerModes(input.provisioner),
+      ...(storageClassName === undefined ? {} : { storageClassName }),
+      resources: { requests: { storage: volume.size === undefined ? neededQuantity(version) : String(volume.size) } },
+      dataSourceRef: { apiGroup: kinds.group, kind: kinds.DatasetVersion.kind, name: version.name },
+    },
+  }
+}
