@@ -17,19 +17,21 @@ export interface Moving {
   readonly credentialsDir: string
   location(bucket: string, prefix?: string, endpoint?: string): MoveLocation
   deps(): MoveDeps
-  open(location: MoveLocation): Promise<ObjectStore>
+  /** `stall` in milliseconds. */
+  open(location: MoveLocation, patience?: { stall?: number; attempts?: number }): Promise<ObjectStore>
   stop(): Promise<void>
 }
 
-export const startMoving = async (server: S3Server, options: { stall?: number } = {}): Promise<Moving> => {
+export const startMoving = async (server: S3Server): Promise<Moving> => {
   const dir = await mkdtemp(join(tmpdir(), 'granary-moving-'))
   const credentialsDir = join(dir, 'credentials')
   await mkdir(join(credentialsDir, 's3'), { recursive: true })
   await writeFile(join(credentialsDir, 's3', 'AWS_ACCESS_KEY_ID'), server.accessKey)
   await writeFile(join(credentialsDir, 's3', 'AWS_SECRET_ACCESS_KEY'), server.secretKey)
   const opened: ObjectStore[] = []
-  const open = async (location: MoveLocation) => {
-    const stores = { credentialsDir, caDir: join(dir, 'ca'), retry: quickRetry, stall: options.stall }
+  const open = async (location: MoveLocation, patience: { stall?: number; attempts?: number } = {}) => {
+    const retry = { ...quickRetry, attempts: patience.attempts ?? quickRetry.attempts }
+    const stores = { credentialsDir, caDir: join(dir, 'ca'), retry, stall: patience.stall }
     const store = await openStore(stores, location)
     opened.push(store)
     return store
@@ -43,7 +45,7 @@ export const startMoving = async (server: S3Server, options: { stall?: number } 
       credentials: 'Files',
     }),
     deps: () => ({
-      openStore: open,
+      openStore: (location) => open(location),
       data: join(dir, 'data'),
       progress: { expect: () => {}, files: () => {}, bytes: () => {} },
       log: pino({ level: 'silent' }),

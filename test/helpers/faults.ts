@@ -1,0 +1,74 @@
+/** What may go wrong between client and server. Offsets count bytes of the answer's body. */
+export type Fault =
+  /** The proxy answers by itself, the server sees nothing. */
+  | { kind: 'status'; status: number; code?: string; retryAfter?: number }
+  /** The connection is torn (RST) after so many bytes; 0: before the head of the answer. */
+  | { kind: 'reset'; after: number }
+  /** The server does what was asked, its answer never arrives. */
+  | { kind: 'lost' }
+  /** So many bytes, then silence on an open connection. */
+  | { kind: 'stall'; after: number }
+  /** So many bytes, then the connection ends as if that were all. */
+  | { kind: 'truncate'; to: number }
+  /** The head promises so many bytes, and just these come: nothing looks wrong. */
+  | { kind: 'length'; length: number }
+  /** One bit of that byte is another one. */
+  | { kind: 'flip'; at: number }
+  /** The same, on the way to the server. */
+  | { kind: 'flip-request'; at: number }
+  /** A few bytes every so many milliseconds. */
+  | { kind: 'drip'; bytes: number; every: number }
+  /** The answer's body is another text. */
+  | { kind: 'rewrite'; text: (body: string) => string }
+  /** The last answer with a listing, once more. */
+  | { kind: 'repeat-listing' }
+  /** Something happens before the request gets to the server. */
+  | { kind: 'before'; run: () => Promise<unknown> }
+
+export interface Match {
+  method?: string
+  /** On the decoded key, without the bucket. */
+  key?: RegExp
+  /** On the decoded query string. */
+  query?: RegExp
+  /** Which of the requests that match otherwise, counted from 1; all of them if absent. */
+  nth?: number | number[]
+}
+
+export interface Rule {
+  match: Match
+  fault: Fault
+}
+
+/** What went through, for assertions. */
+export interface Exchange {
+  method: string
+  key: string
+  query: string
+  range: string | undefined
+  fault: Fault['kind'] | undefined
+  /** What the client was answered; undefined: nothing. */
+  status?: number
+}
+
+/** Decides which fault a request meets: the first rule that fits. Counts per rule. */
+export class Plan {
+  #rules: { rule: Rule; seen: number }[] = []
+
+  set(rules: Rule[]): void {
+    this.#rules = rules.map((rule) => ({ rule, seen: 0 }))
+  }
+
+  next(request: { method: string; key: string; query: string }): Fault | undefined {
+    let fault: Fault | undefined
+    for (const entry of this.#rules) {
+      const { method, key, query, nth } = entry.rule.match
+      if (method !== undefined && method !== request.method) continue
+      if (key && !key.test(request.key)) continue
+      if (query && !query.test(request.query)) continue
+      entry.seen++
+      if (nth === undefined || [nth].flat().includes(entry.seen)) fault ??= entry.rule.fault
+    }
+    return fault
+  }
+}
