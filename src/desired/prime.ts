@@ -1,4 +1,4 @@
-import { primeName } from '../api/names.ts'
+import { annotations, primeName } from '../api/names.ts'
 import { childLabels, ownerReferences } from './labels.ts'
 import { type Claim, forClaimAnnotation, selectedNodeAnnotation } from './volumes.ts'
 
@@ -8,6 +8,8 @@ export interface PrimeInput {
   namespace: string
   dataset: string
   version: string
+  /** Of what it is filled with; empty if with nothing. */
+  digest: string
   /** As a quantity. */
   size: string
   /** What a mover can write to, even if the claim is to be read only. */
@@ -23,7 +25,16 @@ export const primeNodeAnnotation = 'granary.dev/selected-node'
  * The claim whose volume is filled for another claim, and then given to it. One per claim, named by its uid. It has no data source: a
  * provisioner ignores claims with one that it does not know.
  */
-export const primeClaim = ({ claim, namespace, dataset, version, size, accessModes, node }: PrimeInput): Claim => {
+export const primeClaim = ({
+  claim,
+  namespace,
+  dataset,
+  version,
+  digest,
+  size,
+  accessModes,
+  node,
+}: PrimeInput): Claim => {
   const { uid = '' } = claim.metadata
   const { storageClassName, volumeMode, volumeAttributesClassName } = claim.spec
   return {
@@ -34,6 +45,7 @@ export const primeClaim = ({ claim, namespace, dataset, version, size, accessMod
       namespace,
       labels: childLabels({ role: 'prime', ownerUid: uid, dataset, version }),
       annotations: {
+        [annotations.digest]: digest,
         [forClaimAnnotation]: `${claim.metadata.namespace}/${claim.metadata.name}`,
         ...(node === undefined ? {} : { [selectedNodeAnnotation]: node, [primeNodeAnnotation]: node }),
       },

@@ -25,6 +25,16 @@ export interface Rescued {
   claim: { name: string; uid: string }
 }
 
+/** What a rescue claim says that it keeps; undefined if that can't be read. */
+export const readRescued = ({ metadata }: Claim): Rescued | undefined => {
+  try {
+    const value: unknown = JSON.parse(metadata.annotations?.[rescuedAnnotation] ?? 'null')
+    return typeof value === 'object' && value !== null && 'namespace' in value ? (value as Rescued) : undefined
+  } catch {
+    return undefined
+  }
+}
+
 /**
  * The claim that keeps the bytes of a claim that is being deleted. It names its volume itself, so that nobody provisions another one for it,
  * and is guarded from the start.

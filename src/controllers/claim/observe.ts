@@ -1,19 +1,13 @@
 import { type Dataset, DatasetSpec } from '../../api/dataset.ts'
 import type { DatasetVersion } from '../../api/dataset-version.ts'
 import * as kinds from '../../api/kinds.ts'
-import { annotations, labels, rescueName } from '../../api/names.ts'
+import { annotations, labels, primeName, rescueName } from '../../api/names.ts'
 import { parseSpec } from '../../api/schema.ts'
 import { needsEvents } from '../../desired/attempt.ts'
 import type { ProviderObject } from '../../desired/location.ts'
 import type { EventObject, JobObject, PodObject } from '../../desired/objects.ts'
-import type { Rescued } from '../../desired/rescue.ts'
-import {
-  type Claim,
-  forClaimAnnotation,
-  rescuedAnnotation,
-  type StorageClass,
-  type Volume,
-} from '../../desired/volumes.ts'
+import { readRescued } from '../../desired/rescue.ts'
+import { type Claim, forClaimAnnotation, type StorageClass, type Volume } from '../../desired/volumes.ts'
 import type { KubeObject, Reader } from '../../kube/types.ts'
 import { isBound, resolvedOf, roleOf } from './decide/facts.ts'
 import { fillAttempt } from './decide/fill.ts'
@@ -97,25 +91,33 @@ const observeVolume = async (reader: Reader, claim: Claim): Promise<Volume | und
     ? reader.get<Volume>(kinds.Volume, undefined, claim.spec.volumeName!)
     : (await reader.byIndex<Volume>(kinds.Volume, index.claimUid, claim.metadata.uid ?? ''))[0]
 
-const observePrime = async (reader: Reader, claim: Claim) => {
-  const owned = await reader.byIndex<Claim>(kinds.Claim, index.ownerUid, claim.metadata.uid ?? '')
-  const prime = owned.find((one) => roleOf(one) === 'prime')
+/** The claim's prime. Labels alone don't make one: they can be put on any claim of any namespace. */
+const observePrime = async (reader: Reader, claim: Claim, source: Source) => {
+  const { uid: claimUid = '', namespace } = claim.metadata
+  const owner = 'missing' in source ? undefined : source.dataset.metadata.namespace
+  const trusted = [resolvedOf(claim)?.namespace, owner, namespace]
+  const owned = await reader.byIndex<Claim>(kinds.Claim, index.ownerUid, claimUid)
+  const prime = owned.find(
+    (one) =>
+      roleOf(one) === 'prime' && one.metadata.name === primeName(claimUid) && trusted.includes(one.metadata.namespace),
+  )
   if (prime === undefined) return { prime, primeVolume: undefined, jobs: [], movers: [] }
-  const uid = prime.metadata.uid ?? ''
+  const { uid = '', namespace: home } = prime.metadata
+  const here = ({ metadata }: KubeObject) => metadata.namespace === home
   return {
     prime,
     primeVolume: await get<Volume>(reader, kinds.Volume, undefined, prime.spec.volumeName),
-    jobs: await reader.byIndex<JobObject>(kinds.Job, index.ownerUid, uid),
-    movers: await reader.byIndex<PodObject>(kinds.Pod, index.ownerUid, uid),
+    jobs: (await reader.byIndex<JobObject>(kinds.Job, index.ownerUid, uid)).filter(here),
+    movers: (await reader.byIndex<PodObject>(kinds.Pod, index.ownerUid, uid)).filter(here),
   }
 }
 
 /** Versions that are or were written on the claim, or whose bytes it keeps. */
 const observeWritten = async (reader: Reader, claim: Claim, source: Source): Promise<DatasetVersion[]> => {
   const { namespace, uid = '' } = claim.metadata
-  const rescued = claim.metadata.annotations?.[rescuedAnnotation]
-  if (rescued !== undefined) {
-    const kept = JSON.parse(rescued) as Rescued
+  if (roleOf(claim) === 'rescue') {
+    const kept = readRescued(claim)
+    if (kept === undefined) return []
     const version = await reader.get<DatasetVersion>(kinds.DatasetVersion, kept.namespace, kept.name)
     return version !== undefined && version.metadata.uid === kept.uid ? [version] : []
   }
@@ -178,7 +180,7 @@ export const observe = async (
     source,
     storageClass: await get<StorageClass>(reader, kinds.StorageClass, undefined, claim.spec.storageClassName),
     volume,
-    ...(await observePrime(reader, claim)),
+    ...(await observePrime(reader, claim, source)),
     nodeGone: false,
     events: [],
     users: await reader.byIndex<PodObject>(kinds.Pod, index.usedClaim, key),

@@ -151,10 +151,16 @@ const record = (claim: World['claim'], resolved: Resolved): Plan => ({
   ],
 })
 
+const isAbout = ({ namespace, dataset }: Resolved, { metadata }: KubeObject): boolean =>
+  namespace === metadata.namespace && dataset === metadata.name
+
 /** Resolves the ref, once, and writes number and digest on the claim. */
 export const resolveOnce = (world: World): Plan | undefined => {
-  const { claim, source } = world
-  if (resolvedOf(claim) !== undefined) return undefined
+  const { claim, source, prime } = world
+  const resolved = resolvedOf(claim)
+  if (resolved !== undefined && prime !== undefined) return undefined
+  // Anybody can write an annotation: before it is acted upon, it must be about the Dataset that the claim names.
+  if (resolved !== undefined && !('missing' in source) && isAbout(resolved, source.dataset)) return undefined
   if ('missing' in source) return waits(world, 'DatasetNotFound', source.missing, 10_000)
   const answer = wanted(world, source)
   if ('resolved' in answer) return record(claim, answer.resolved)

@@ -1,6 +1,6 @@
 import { Claim as ClaimKind, Volume as VolumeKind } from '../../../api/kinds.ts'
 import type { KubeObject, Ref } from '../../../api/meta.ts'
-import { annotations, labels, managedBy, managedByLabel, type Role } from '../../../api/names.ts'
+import { annotations, finalizers, labels, managedBy, managedByLabel, type Role } from '../../../api/names.ts'
 import type { PodObject } from '../../../desired/objects.ts'
 import type { Claim, Volume } from '../../../desired/volumes.ts'
 import type { World } from '../world.ts'
@@ -22,6 +22,9 @@ export const roleOf = (object: KubeObject): Role | undefined =>
 export const fillsFirst = (claim: Claim): boolean =>
   roleOf(claim) !== undefined || claim.metadata.annotations?.[annotations.bind] === 'Immediate'
 
+/** The claim may hold bytes that are nowhere else: its volume is kept until a version of them is committed, or nobody wants one. */
+export const isOutput = ({ metadata }: Claim): boolean => metadata.finalizers?.includes(finalizers.finalize) ?? false
+
 export const isLeaving = (object: KubeObject): boolean => object.metadata.deletionTimestamp !== undefined
 
 /** A claim that names a volume is never populated, whatever its phase. */
@@ -33,6 +36,9 @@ export const belongsTo = (volume: Volume | undefined, claim: Claim): boolean =>
 /** The volume was given to the claim, whether it noticed or not. */
 export const handedOver = ({ claim, volume, primeVolume }: World): Volume | undefined =>
   [volume, primeVolume].find((one) => belongsTo(one, claim))
+
+/** A pod that is placed and has not ended: what it mounts may be written to. One that is not placed can't mount a claim that is being deleted. */
+export const isActive = (pod: PodObject): boolean => pod.spec?.nodeName !== undefined && !hasEnded(pod)
 
 export const hasEnded = (pod: PodObject): boolean => pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed'
 

@@ -1,7 +1,7 @@
 import { annotations } from '../../../api/names.ts'
 import { parseQuantity } from '../../../api/quantity.ts'
 import { annotate, sameObject, unchanged } from '../../../desired/json-patch.ts'
-import { type Claim, handedOverAnnotation, type Volume } from '../../../desired/volumes.ts'
+import { type Claim, handedOverAnnotation, rescuedAnnotation, type Volume } from '../../../desired/volumes.ts'
 import type { JsonPatchOp, Plan } from '../../../kube/types.ts'
 import type { World } from '../world.ts'
 import { accessOf, handedOver, volumeRef } from './facts.ts'
@@ -52,7 +52,11 @@ export const letGo = (volume: Volume): JsonPatchOp[] => {
   return [
     sameObject(volume),
     { op: 'replace', path: '/spec/persistentVolumeReclaimPolicy', value: policy },
-    ...annotate(volume, { [annotations.reclaimPolicy]: undefined, [handedOverAnnotation]: undefined }),
+    ...annotate(volume, {
+      [annotations.reclaimPolicy]: undefined,
+      [handedOverAnnotation]: undefined,
+      [rescuedAnnotation]: undefined,
+    }),
   ]
 }
 

@@ -1,17 +1,14 @@
 import type { DatasetVersion } from '../../../api/dataset-version.ts'
 import { annotations, finalizers } from '../../../api/names.ts'
 import { annotate, removeFinalizers, sameObject } from '../../../desired/json-patch.ts'
-import { type Rescued, rescueClaim } from '../../../desired/rescue.ts'
-import { type Claim, rescuedAnnotation } from '../../../desired/volumes.ts'
+import { type Rescued, readRescued, rescueClaim } from '../../../desired/rescue.ts'
+import { type Claim, rescuedAnnotation, settledAnnotation } from '../../../desired/volumes.ts'
 import type { Plan } from '../../../kube/types.ts'
 import type { World } from '../world.ts'
-import { belongsTo, claimRef, handedOver, hasEnded, isBound, isLeaving, volumeRef } from './facts.ts'
+import { belongsTo, claimRef, handedOver, isActive, isBound, isLeaving, isOutput, volumeRef } from './facts.ts'
 import { letGo, swap } from './hand-over.ts'
 import { waits } from './say.ts'
-
-/** Its bytes are in the store, or nobody wants them. A version that failed for good still has them on its volume alone. */
-export const isDone = ({ status }: DatasetVersion): boolean =>
-  status?.phase === 'Committed' || status?.phase === 'Abandoned' || status?.phase === 'Expired'
+import { isDone, isUndecided, lastOf } from './versions.ts'
 
 const release = ({ claim, volume, primeVolume }: World): Plan => {
   const own = [volume, primeVolume].find((one) => belongsTo(one, claim))
@@ -24,27 +21,28 @@ const release = ({ claim, volume, primeVolume }: World): Plan => {
 /** A claim that nobody could write to, or that is for reading: nothing to keep. */
 export const leaveEmpty = (world: World): Plan | undefined => {
   const { claim } = world
-  const guarded = claim.metadata.finalizers?.includes(finalizers.finalize)
-  if (guarded && isBound(claim) && (handedOver(world) !== undefined || world.rescue !== undefined)) return undefined
+  if (isOutput(claim) && isBound(claim) && (handedOver(world) !== undefined || world.rescue !== undefined))
+    return undefined
   return release(world)
 }
 
-const rescuedOf = ({ claim, source }: World, version: DatasetVersion): Rescued => {
-  const { metadata, spec, status = {} } = version
+/** What a commit needs; of a version that is gone, what is known without it. */
+const rescuedOf = ({ claim, source }: World, version: DatasetVersion | undefined): Rescued => {
+  const { spec, status = {} } = version ?? {}
   const dataset = 'missing' in source ? undefined : source.dataset
   return {
-    namespace: metadata.namespace ?? '',
-    dataset: spec.dataset,
+    namespace: claim.metadata.namespace ?? '',
+    dataset: spec?.dataset ?? dataset?.metadata.name ?? claim.spec.dataSourceRef?.name ?? '',
     datasetUid: dataset?.metadata.uid,
-    name: metadata.name,
-    uid: metadata.uid,
+    name: version?.metadata.name ?? claim.metadata.annotations?.[annotations.openVersion] ?? '',
+    uid: version?.metadata.uid,
     phase: status.phase,
     sequence: status.sequence,
     openedAt: status.openedAt,
     parent: status.parent,
     base: status.base,
-    message: spec.message,
-    tags: spec.tags,
+    message: spec?.message,
+    tags: spec?.tags,
     writer: status.writer,
     producedBy: status.producedBy,
     inputs: status.inputs,
@@ -81,10 +79,16 @@ const point = ({ claim }: World, rescue: Claim): Plan | undefined => {
 const rescueBytes = (world: World, rescued: Rescued, heardBy: (name: string) => boolean): Plan | undefined => {
   const { claim, volume, rescue } = world
   const { namespace, dying } = keeper(world)
-  if (rescue === undefined)
-    return belongsTo(volume, claim)
-      ? { live: true, create: [rescueClaim(claim, volume!, namespace, rescued)] }
-      : undefined
+  if (rescue === undefined) {
+    if (volume === undefined || !belongsTo(volume, claim)) return undefined
+    const copy = rescueClaim(claim, volume, namespace, rescued)
+    const said = waits(
+      world,
+      'Rescued',
+      `Is being deleted with bytes that are not committed: they move to claim ${namespace}/${copy.metadata.name}.`,
+    )
+    return said.patch === undefined ? { live: true, create: [copy] } : said
+  }
   const plan = takeOver(world, rescue)
   if (plan !== undefined) return plan
   if (rescue.status?.phase !== 'Bound') return { requeueAfter: 5_000 }
@@ -92,22 +96,31 @@ const rescueBytes = (world: World, rescued: Rescued, heardBy: (name: string) => 
   return point(world, rescue) ?? (dying || heardBy(rescue.metadata.name) ? undefined : { requeueAfter: 30_000 })
 }
 
+/** Whether the claim holds bytes that a version wants, or that nobody said are safe. */
+const holdsBytes = ({ claim, written }: World): boolean => {
+  const last = lastOf(written)
+  if (last !== undefined) return !isDone(last)
+  const open = claim.metadata.annotations?.[annotations.openVersion]
+  return open !== undefined && open !== claim.metadata.annotations?.[settledAnnotation]
+}
+
 /** What is written on the claim and not committed moves to a rescue claim, once no pod writes any more. */
 export const keepBytes = (world: World): Plan | undefined => {
   const { users, written } = world
-  const running = users.find((pod) => !hasEnded(pod))
+  const running = users.find(isActive)
   if (running !== undefined) return waits(world, 'InUse', `Goes when pod ${running.metadata.name} has ended.`, 10_000)
-  const open = written.find((version) => !isDone(version))
-  return open === undefined
-    ? undefined
-    : rescueBytes(world, rescuedOf(world, open), (name) => open.status?.claimName === name)
+  if (!holdsBytes(world)) return undefined
+  const last = lastOf(written)
+  // It decides by what it sees of the claim and its pods, not by the rescue; nothing waits in a circle.
+  if (last !== undefined && isUndecided(last)) return { requeueAfter: 5_000 }
+  return rescueBytes(world, rescuedOf(world, last), (name) => last === undefined || last.status?.claimName === name)
 }
 
 /** The namespace of a rescue claim is being deleted as well: its bytes move on. */
 export const moveOn = (world: World): Plan | undefined => {
   const { claim, config } = world
   if (!keeper(world).dying || claim.metadata.namespace === config.rescueNamespace) return undefined
-  const rescued = JSON.parse(claim.metadata.annotations?.[rescuedAnnotation] ?? '{}') as Rescued
+  const rescued = readRescued(claim) ?? rescuedOf(world, undefined)
   return rescueBytes(world, rescued, () => true) ?? release(world)
 }
 

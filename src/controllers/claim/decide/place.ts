@@ -1,4 +1,4 @@
-import { finalizers } from '../../../api/names.ts'
+import { annotations, finalizers } from '../../../api/names.ts'
 import { parseQuantity } from '../../../api/quantity.ts'
 import { addFinalizers, annotate, sameObject } from '../../../desired/json-patch.ts'
 import { primeClaim, primeNodeAnnotation } from '../../../desired/prime.ts'
@@ -102,6 +102,7 @@ export const makePrime = (world: World): Plan | undefined => {
           namespace: resolved.namespace,
           dataset: resolved.dataset,
           version: resolved.version,
+          digest: resolved.digest ?? '',
           size: largerQuantity(request(world), needed),
           accessModes: writableModes(claim.spec.accessModes),
           node: selectedNode(world),
@@ -121,6 +122,8 @@ export const replaceStranded = (world: World): Plan | undefined => {
   if (isLeaving(prime)) return { requeueAfter: 2_000 }
   const remove: Plan = { live: true, delete: [claimRef(prime)] }
   if (prime.status?.phase === 'Lost') return remove
+  // What the claim was resolved to was written anew: what is on the prime is something else.
+  if (prime.metadata.annotations?.[annotations.digest] !== (resolvedOf(claim)?.digest ?? '')) return remove
   if (prime.spec.volumeName !== undefined && prime.spec.volumeName !== '') return undefined
   const told = prime.metadata.annotations?.[primeNodeAnnotation]
   if (told === undefined) return undefined

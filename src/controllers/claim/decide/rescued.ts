@@ -2,10 +2,11 @@ import { annotations, finalizers } from '../../../api/names.ts'
 import { removeFinalizers, sameObject } from '../../../desired/json-patch.ts'
 import type { Plan } from '../../../kube/types.ts'
 import type { World } from '../world.ts'
-import { belongsTo, claimRef, hasEnded, isLeaving, volumeRef } from './facts.ts'
+import { belongsTo, claimRef, isActive, isLeaving, volumeRef } from './facts.ts'
 import { letGo } from './hand-over.ts'
-import { isDone, moveOn } from './leave.ts'
+import { moveOn } from './leave.ts'
 import { waits } from './say.ts'
+import { isDone } from './versions.ts'
 
 /** Whether nobody wants the bytes any more: they are committed, or a person said so. */
 const mayGo = ({ claim, written }: World): boolean => {
@@ -26,7 +27,7 @@ export const keepRescued = (world: World): Plan => {
             `Holds bytes that are not committed: commit or abandon their version, or drop them with the annotation ${annotations.abandon}: ${claim.metadata.uid}.`,
           ))
       : {}
-  if (users.some((pod) => !hasEnded(pod))) return { requeueAfter: 5_000 }
+  if (users.some(isActive)) return { requeueAfter: 5_000 }
   const back = belongsTo(volume, claim) ? letGo(volume!) : []
   if (back.length > 0) return { live: true, patch: [{ ref: volumeRef(volume!), ops: back }] }
   if (!isLeaving(claim)) return { live: true, delete: [claimRef(claim)] }
