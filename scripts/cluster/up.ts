@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { type ClusterApi, openApi } from './api.ts'
 import { createCgroups } from './cgroups.ts'
 import {
@@ -13,6 +13,7 @@ import {
 } from './control-plane.ts'
 import { drivers } from './csi/drivers.ts'
 import { type Daemon, daemonLogTail, daemonRuns, startDaemon } from './daemon.ts'
+import { definitionStamp } from './definition.ts'
 import { removeCluster } from './down.ts'
 import { loadGranaryImage, loadPauseImage } from './images.ts'
 import { withLock } from './lock.ts'
@@ -33,7 +34,7 @@ import { waitFor } from './wait.ts'
 
 type Log = (line: string) => void
 
-/** Makes the cluster what this tree says: starts it when it isn't whole, and loads Granary's image when that changed. */
+/** Starts the cluster when it isn't whole, and loads Granary's image when that changed. A whole one is never restarted. */
 export const up = async (log: Log): Promise<void> => {
   await ensurePrerequisites(log)
   await ensurePrograms(allPrograms, log)
@@ -45,6 +46,9 @@ const makeCurrent = async (log: Log) => {
   const running = findSandbox()
   if (running && isComplete() && stoppedDaemons().length === 0) {
     log(`the cluster runs${(await loadGranaryImage(running)) ? '; loaded the changed image granary:dev' : ''}`)
+    if ((await readFile(statePaths.complete, 'utf8')) !== definitionStamp()) {
+      log('its own scripts have changed since it was started; to use them: npm run cluster -- down, then up')
+    }
     return
   }
   if (existsSync(statePaths.sandbox)) log('cleaning up what an earlier cluster left')
@@ -87,7 +91,7 @@ const start = async (log: Log) => {
     await answers('kube-controller-manager', () => defaultAccount(api), 60)
     await answers('versitygw', async () => (await fetch(readS3Access().endpoint)).status < 500, 30)
     for (const daemon of stoppedDaemons()) throw new Error(`${daemon} ended:\n${daemonLogTail(daemon)}`)
-    await writeFile(statePaths.complete, '')
+    await writeFile(statePaths.complete, definitionStamp())
   } finally {
     await api.close()
   }
