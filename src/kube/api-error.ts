@@ -40,11 +40,10 @@ export class ApiError extends Error {
   get isConflict(): boolean {
     return (this.code === 409 && this.reason !== 'AlreadyExists') || this.isFailedPatch
   }
-  /** A JSON patch did not fit what is there. */
+  /** A JSON patch did not fit what is there. The server says no more than that its answer is 422: a schema that is violated is named. */
   get isFailedPatch(): boolean {
-    return (
-      this.code === 422 && (this.status.details?.causes ?? []).some((cause) => patchMisfit.test(cause.message ?? ''))
-    )
+    const { name, causes = [] } = this.status.details ?? {}
+    return this.code === 422 && this.reason === 'Invalid' && name === undefined && causes.length === 0
   }
   /** The resourceVersion is too old: list again. */
   get isGone(): boolean {
@@ -72,5 +71,3 @@ const reasons: Record<number, string> = {
   429: 'TooManyRequests',
   503: 'ServiceUnavailable',
 }
-
-const patchMisfit = /test failed|missing (key|path|value)|does not apply|Unable to access invalid index/

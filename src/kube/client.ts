@@ -48,7 +48,10 @@ export interface KubeClient {
   create<T extends KubeObject>(object: T, options?: PatchOptions): Promise<T>
   /** Server-side apply with force: `object` has exactly the fields that `fieldManager` wants; those it applied before and are missing now go. */
   apply<T extends KubeObject>(object: T, fieldManager: string, options?: CallOptions): Promise<T>
-  /** Server-side apply of `status` alone. Of `object`'s metadata name, namespace, uid and resourceVersion count: the latter two, where present, must still hold. */
+  /**
+   * Server-side apply of `status` alone. Of `object`'s metadata name, namespace, uid and resourceVersion count: the latter two, where present, must still hold.
+   * The server does not look at the uid here, so without a resourceVersion it costs a GET.
+   */
   applyStatus<T extends KubeObject>(
     object: T,
     status: Record<string, unknown>,

@@ -1,14 +1,22 @@
 import { ApiError, isApiError, type Status } from './api-error.ts'
-import type { KubeClient, ListOptions, ObjectList, PatchOptions, WatchEvent, WatchOptions } from './client.ts'
+import type {
+  CallOptions,
+  KubeClient,
+  ListOptions,
+  ObjectList,
+  PatchOptions,
+  WatchEvent,
+  WatchOptions,
+} from './client.ts'
 import { refOf } from './kind-of.ts'
-import { send, stream, type TransportDeps } from './transport.ts'
+import { type Call, send, stream, type TransportDeps } from './transport.ts'
 import type { Kind, KubeObject, Ref } from './types.ts'
 
 const pageSize = 500
 
 /** The client over HTTP. Gives every answer back as the server's JSON, unchanged but for apiVersion and kind of listed items. */
 export const createClient = (deps: TransportDeps): KubeClient => {
-  const json = async <T>(call: Parameters<typeof send>[1]): Promise<T> => JSON.parse(await send(deps, call)) as T
+  const json = async <T>(call: Call): Promise<T> => JSON.parse(await send(deps, call)) as T
   const ssa = <T extends KubeObject>(
     object: KubeObject,
     sub: string,
@@ -29,14 +37,7 @@ export const createClient = (deps: TransportDeps): KubeClient => {
     })
   }
   return {
-    get: ({ kind, namespace, name }, options = {}) =>
-      json({
-        verb: 'get',
-        resource: kind.plural,
-        method: 'GET',
-        path: pathOf(kind, namespace, name),
-        signal: options.signal,
-      }),
+    get: (ref, options = {}) => json(getCall(ref, options)),
     list: (kind, options = {}) => list(json, kind, options),
     create: (object, options = {}) => {
       const { kind, namespace } = refOf(object)
@@ -52,11 +53,22 @@ export const createClient = (deps: TransportDeps): KubeClient => {
       })
     },
     apply: (object, fieldManager, options = {}) => ssa(object, '', fieldManager, object, options.signal),
-    applyStatus: (object, status, fieldManager, options = {}) => {
+    applyStatus: async (object, status, fieldManager, options = {}) => {
       const { apiVersion, kind } = object
-      const { name, namespace, uid, resourceVersion } = object.metadata
-      const body = { apiVersion, kind, metadata: { name, namespace, uid, resourceVersion }, status }
-      return ssa(object, '/status', fieldManager, body, options.signal)
+      const { name, namespace, uid } = object.metadata
+      const guard = async () =>
+        object.metadata.resourceVersion ??
+        (uid === undefined ? undefined : versionOf(await json(getCall(refOf(object), options)), uid))
+      for (let attempt = 1; ; attempt++) {
+        const metadata = { name, namespace, uid, resourceVersion: await guard() }
+        try {
+          return await ssa(object, '/status', fieldManager, { apiVersion, kind, metadata, status }, options.signal)
+        } catch (error) {
+          // Between our GET and the apply somebody wrote something else: it is still the same object.
+          const ours = object.metadata.resourceVersion === undefined && isApiError(error, (e) => e.isConflict)
+          if (!ours || attempt === maxGuardAttempts) throw error
+        }
+      }
     },
     patch: ({ kind, namespace, name }: Ref, ops, options: PatchOptions = {}) =>
       json({
@@ -93,6 +105,22 @@ export const createClient = (deps: TransportDeps): KubeClient => {
   }
 }
 
+const maxGuardAttempts = 5
+
+const getCall = ({ kind, namespace, name }: Ref, { signal }: CallOptions): Call => ({
+  verb: 'get',
+  resource: kind.plural,
+  method: 'GET',
+  path: pathOf(kind, namespace, name),
+  signal,
+})
+
+const versionOf = ({ kind, metadata }: KubeObject, uid: string): string => {
+  if (metadata.uid === uid) return metadata.resourceVersion ?? ''
+  const message = `${kind} ${metadata.name} is another one by now: uid ${metadata.uid}, not ${uid}`
+  throw new ApiError(409, { reason: 'Conflict', message })
+}
+
 const pathOf = (kind: Kind, namespace?: string, name?: string): string => {
   const root = kind.apiVersion.includes('/') ? `/apis/${kind.apiVersion}` : `/api/${kind.apiVersion}`
   const scope = kind.namespaced && namespace !== undefined ? `/namespaces/${encodeURIComponent(namespace)}` : ''
@@ -105,7 +133,7 @@ interface Page {
 }
 
 const list = async <T extends KubeObject>(
-  json: <R>(call: Parameters<typeof send>[1]) => Promise<R>,
+  json: <R>(call: Call) => Promise<R>,
   kind: Kind,
   { namespace, labelSelector, fieldSelector, signal }: ListOptions,
 ): Promise<ObjectList<T>> => {

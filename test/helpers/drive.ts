@@ -5,7 +5,8 @@ import { type IndexTable, liveReader } from '../../src/kube/reader.ts'
 import { reconcileOnce } from '../../src/kube/reconcile.ts'
 import type { Controller, EventSpec, IndexFunction, KubeObject } from '../../src/kube/types.ts'
 import { TerminalError, WaitError } from '../../src/lib/errors.ts'
-import { CrashError, type ModelApi } from './model-api.ts'
+import { CrashError } from './model/call.ts'
+import type { ModelApi } from './model-api.ts'
 
 /** As src/controllers/<name>/index.ts exports them: by `kindKey` (`pods`, `jobs.batch`, `datasets.granary.dev`) or by plural alone, then by index. */
 export type Indexes = Readonly<Record<string, Readonly<Record<string, IndexFunction>> | undefined>>

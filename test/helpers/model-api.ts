@@ -5,15 +5,19 @@ import type { KubeClient, PatchOptions } from '../../src/kube/client.ts'
 import { keyFor, kindKey, kindOf } from '../../src/kube/kind-of.ts'
 import type { Kind, KubeObject, Ref } from '../../src/kube/types.ts'
 import { applyFields, type Owners, ownChanges } from './model/apply.ts'
+import { type Call, CrashError, type Listener } from './model/call.ts'
 import {
   conflict,
+  dropEmpty,
   firstStatus,
   hasGeneration,
   hasStatus,
   idFor,
+  invalid,
   notFound,
   type Tree,
   withoutIdentity,
+  withoutTimes,
 } from './model/facts.ts'
 import { patchJson } from './model/json-patch.ts'
 
@@ -98,16 +102,12 @@ export class ModelApi implements KubeClient {
 
   /** Everything as JSON, without times and resourceVersions, for comparing how two runs ended. */
   snapshot(leaveOut: (object: KubeObject) => boolean = () => false): Record<string, unknown> {
-    const text = (object: KubeObject) =>
-      JSON.parse(
-        JSON.stringify(
-          { ...object, metadata: { ...object.metadata, resourceVersion: undefined, generation: undefined } },
-          (_, value) => (typeof value === 'string' && /^\d{4}-\d\d-\d\dT[\d:.]+Z$/.test(value) ? '<time>' : value),
-        ),
-      )
     const kept = this.all().filter((object) => !leaveOut(object))
     return Object.fromEntries(
-      kept.map((object) => [idFor(kindOf(object), object.metadata.namespace, object.metadata.name), text(object)]),
+      kept.map((object) => [
+        idFor(kindOf(object), object.metadata.namespace, object.metadata.name),
+        withoutTimes(object),
+      ]),
     )
   }
 
@@ -269,6 +269,7 @@ export class ModelApi implements KubeClient {
           message: `unable to create new content in namespace ${metadata.namespace} because it is being terminated`,
         })
     }
+    dropEmpty(metadata)
     metadata.uid ??= createHash('sha256')
       .update(`${id}#${this.#count(id)}`)
       .digest('hex')
@@ -296,12 +297,14 @@ export class ModelApi implements KubeClient {
   /** `manager` undefined: who owns what is settled already. */
   #update(stored: Stored, next: KubeObject, manager: string | undefined): KubeObject {
     const old = stored.object
+    dropEmpty(next.metadata)
     const added = (next.metadata.finalizers ?? []).filter((each) => !old.metadata.finalizers?.includes(each))
     if (old.metadata.deletionTimestamp && added.length > 0 && manager !== 'someone')
-      throw new ApiError(422, {
-        reason: 'Invalid',
-        message: `metadata.finalizers: Forbidden: no new finalizers can be added if the object is being deleted, found new finalizers ${added}`,
-      })
+      throw invalid(
+        next,
+        'metadata.finalizers',
+        `Forbidden: no new finalizers can be added if the object is being deleted, found new finalizers ${added}`,
+      )
     if (isDeepStrictEqual(JSON.parse(JSON.stringify(next)), JSON.parse(JSON.stringify(old)))) return old
     const changed = (field: string) =>
       !isDeepStrictEqual((old as unknown as Tree)[field], (next as unknown as Tree)[field])
@@ -384,24 +387,6 @@ export class ModelApi implements KubeClient {
     return new Date(this.now).toISOString().replace(/\.\d+Z$/, 'Z')
   }
 }
-
-/** The program died at this call. Only `drive` catches it. */
-export class CrashError extends Error {
-  override readonly name = 'CrashError'
-  constructor(call: Call, when: string) {
-    super(`crash ${when} call ${call.n}: ${call.verb} ${call.kind} ${call.key}`)
-  }
-}
-
-export interface Call {
-  /** From 1. */
-  n: number
-  verb: 'create' | 'apply' | 'applyStatus' | 'patch' | 'delete'
-  kind: string
-  key: string
-}
-
-export type Listener = (object: KubeObject | undefined, old: KubeObject | undefined) => void
 
 interface Stored {
   id: string

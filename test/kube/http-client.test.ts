@@ -64,7 +64,9 @@ describe('the client', () => {
     [403, 'Forbidden', 'isForbidden'],
     [422, 'Invalid', 'isInvalid'],
   ])('%i %s is told apart', async (code, reason, property) => {
-    const client = await start((_, response) => status(response, code, reason, 'the sentence'))
+    const client = await start((_, response) =>
+      json(response, code, { kind: 'Status', reason, message: 'the sentence', details: { name: 'a' } }),
+    )
     const error = await caught(client.get({ kind: Pod, namespace: 'vision', name: 'a' }))
     const flags = ['isNotFound', 'isAlreadyExists', 'isConflict', 'isGone', 'isForbidden', 'isInvalid']
     expect(flags.filter((flag) => error[flag])).toEqual([property])
@@ -78,30 +80,54 @@ describe('the client', () => {
     expect(JSON.stringify({ ...error })).not.toContain('Bearer')
   })
 
-  test('a status apply names exactly the object and its status', async () => {
-    let sent: unknown
-    const client = await start(({ body, headers }, response) => {
-      sent = { body: JSON.parse(body), type: headers['content-type'] }
-      json(response, 200, {})
-    })
+  describe('a status apply', () => {
     const object = {
       apiVersion: 'granary.dev/v1alpha1',
       kind: 'Dataset',
       metadata: { name: 'a', namespace: 'vision', uid: 'u', labels: { x: 'y' } },
       spec: {},
     }
-    await client.applyStatus(object, { versions: 1 }, 'granary-dataset')
-    expect(api.requests).toEqual([
-      'PATCH /apis/granary.dev/v1alpha1/namespaces/vision/datasets/a/status?fieldManager=granary-dataset&force=true',
-    ])
-    expect(sent).toEqual({
-      body: {
-        apiVersion: 'granary.dev/v1alpha1',
-        kind: 'Dataset',
-        metadata: { name: 'a', namespace: 'vision', uid: 'u' },
-        status: { versions: 1 },
-      },
-      type: 'application/apply-patch+yaml',
+    const path = '/apis/granary.dev/v1alpha1/namespaces/vision/datasets/a'
+    const patch = `PATCH ${path}/status?fieldManager=granary-dataset&force=true`
+
+    test('names exactly the object and its status', async () => {
+      let sent: unknown
+      const client = await start(({ body, headers }, response) => {
+        sent = { body: JSON.parse(body), type: headers['content-type'] }
+        json(response, 200, {})
+      })
+      const metadata = { ...object.metadata, resourceVersion: '7' }
+      await client.applyStatus({ ...object, metadata }, { versions: 1 }, 'granary-dataset')
+      const { labels: _, ...identity } = metadata
+      expect(api.requests).toEqual([patch])
+      expect(sent).toEqual({
+        body: { apiVersion: object.apiVersion, kind: 'Dataset', metadata: identity, status: { versions: 1 } },
+        type: 'application/apply-patch+yaml',
+      })
+    })
+
+    test('without a resourceVersion looks up whether the uid still holds, and again when somebody else was faster', async () => {
+      let version = 0
+      const client = await start(({ method }, response) => {
+        if (method === 'GET')
+          json(response, 200, { metadata: { name: 'a', uid: 'u', resourceVersion: `${++version}` } })
+        else if (version < 3) status(response, 409, 'Conflict')
+        else json(response, 200, {})
+      })
+      await client.applyStatus(object, {}, 'granary-dataset')
+      expect(api.requests).toEqual(
+        Array(3)
+          .fill([`GET ${path}`, patch])
+          .flat(),
+      )
+    })
+
+    test('of an object that was made anew is a conflict', async () => {
+      const client = await start((_, response) =>
+        json(response, 200, { kind: 'Dataset', metadata: { name: 'a', uid: 'v', resourceVersion: '1' } }),
+      )
+      expect(await caught(client.applyStatus(object, {}, 'granary-dataset'))).toMatchObject({ isConflict: true })
+      expect(api.requests).toEqual([`GET ${path}`])
     })
   })
 

@@ -44,7 +44,7 @@ export const applyFields = (object: Tree, wanted: Tree, manager: string, owners:
     .map((path) => path.split(separator))
   // Elements of a list go whole, when nobody owns their key any more, and last, as the key is how they are found.
   for (const path of orphaned) if (!isElementKey(path)) removeAt(object, path)
-  for (const path of orphaned) if (isElementKey(path)) removeAt(object, path.slice(0, -1))
+  for (const path of orphaned) if (isElementKey(path)) removeAt(object, path.slice(0, -1), true)
   for (const [path, value] of fields) {
     if (before.has(path) && !isDeepStrictEqual(before.get(path), value)) {
       for (const [other, set] of owners) if (other !== manager) set.delete(path)
@@ -69,6 +69,8 @@ export const ownChanges = (before: Tree, after: Tree, manager: string, owners: O
 
 const element = /^\[([^=]*)=(.*)\]$/s
 
+const isMap = (value: unknown): value is Tree => typeof value === 'object' && value !== null && !Array.isArray(value)
+
 const isElementKey = (path: string[]) => path.at(-2)?.startsWith(`[${path.at(-1)}=`) ?? false
 
 const indexOf = (list: unknown[], segment: string): number => {
@@ -88,6 +90,8 @@ const setAt = (root: Tree, path: string[], value: unknown) => {
       parent = existing as Tree | unknown[]
       continue
     }
+    // `{}` asks for a map to be there, not for it to be empty.
+    if (last && isMap(value) && isMap(existing)) return
     const child: unknown = last ? value : path[i + 1]?.startsWith('[') ? [] : {}
     if (!Array.isArray(parent)) parent[segment] = child
     else if (indexOf(parent, segment) < 0) parent.push(child)
@@ -96,7 +100,7 @@ const setAt = (root: Tree, path: string[], value: unknown) => {
 }
 
 /** Removes a leaf, and the containers below the top level that are empty then. */
-const removeAt = (root: Tree, path: string[]) => {
+const removeAt = (root: Tree, path: string[], whole = false) => {
   const [segment, ...rest] = path as [string, ...string[]]
   const remove = (parent: Tree | unknown[], at: string) => {
     if (!Array.isArray(parent)) delete parent[at]
@@ -104,11 +108,11 @@ const removeAt = (root: Tree, path: string[]) => {
   }
   const walk = (parent: Tree | unknown[], at: string, below: string[]): void => {
     const [next, ...further] = below
+    const child = childOf(parent, at)
     if (next === undefined) {
-      remove(parent, at)
+      if (whole || !isMap(child) || Object.keys(child).length === 0) remove(parent, at)
       return
     }
-    const child = childOf(parent, at)
     if (typeof child !== 'object' || child === null) return
     walk(child as Tree, next, further)
     if (Object.keys(child).length === 0) remove(parent, at)

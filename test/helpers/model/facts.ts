@@ -24,9 +24,33 @@ export const withoutIdentity = (object: KubeObject | Tree): Tree => {
   return { ...rest, metadata: { labels, annotations, finalizers, ownerReferences } }
 }
 
+/** The server names the object and the field. */
+export const invalid = (object: KubeObject, field: string, message: string) =>
+  new ApiError(422, {
+    reason: 'Invalid',
+    message,
+    details: { name: object.metadata.name, kind: object.kind, causes: [{ message: `${field}: ${message}` }] },
+  })
 export const conflict = (message: string) => new ApiError(409, { reason: 'Conflict', message })
 export const notFound = (ref: Ref) =>
   new ApiError(404, {
     reason: 'NotFound',
     message: `${ref.kind.plural} "${keyOf({ ...ref.kind, metadata: { name: ref.name } })}" not found`,
   })
+
+/** The server leaves empty lists and maps out of the metadata. */
+export const dropEmpty = (metadata: KubeObject['metadata']): void => {
+  for (const key of ['labels', 'annotations', 'finalizers', 'ownerReferences'] as const) {
+    if (metadata[key] && Object.keys(metadata[key]).length === 0) delete metadata[key]
+  }
+}
+
+/** What stays the same when the same happens at another time. */
+export const withoutTimes = (object: KubeObject): unknown => {
+  const metadata = { ...object.metadata, resourceVersion: undefined, generation: undefined }
+  return JSON.parse(
+    JSON.stringify({ ...object, metadata }, (_, value) =>
+      typeof value === 'string' && /^\d{4}-\d\d-\d\dT[\d:.]+Z$/.test(value) ? '<time>' : value,
+    ),
+  )
+}

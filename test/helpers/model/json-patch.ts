@@ -51,10 +51,8 @@ const expectEqual = (found: unknown, op: JsonPatchOp) => {
 
 const decode = (segment: string) => segment.replaceAll('~1', '/').replaceAll('~0', '~')
 
-const misfit = (message: string) =>
-  new ApiError(422, {
-    code: 422,
-    reason: 'Invalid',
-    message: 'the server rejected our request due to an error in our request',
-    details: { causes: [{ reason: 'UnexpectedServerResponse', message }] },
-  })
+/** The server does not say what did not fit; whoever debugs a test finds it in `cause`. */
+const misfit = (what: string) => {
+  const message = 'the server rejected our request due to an error in our request'
+  return Object.assign(new ApiError(422, { code: 422, reason: 'Invalid', message, details: {} }), { cause: what })
+}
