@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
 import { type OperatorConfig, operatorConfig } from '../config.ts'
+import { claimController, indexes as claimIndexes } from '../controllers/claim/index.ts'
 import { datasetController, indexes as datasetIndexes } from '../controllers/dataset/index.ts'
 import { providerController, indexes as providerIndexes } from '../controllers/provider/index.ts'
 import { Cache } from '../kube/cache.ts'
@@ -75,7 +76,16 @@ const operate = async (parts: Parts, signal: AbortSignal): Promise<number> => {
 
   const table = new Map([...caches].map(([key, cache]) => [key, cache.indexes]))
   const cached = cachedReader(client, caches)
-  const deps: RunnerDeps = { client, caches, cached, live: liveReader(client, table), recorder, metrics, log, clock }
+  const deps: RunnerDeps = {
+    client,
+    caches,
+    cached,
+    live: () => liveReader(client, table),
+    recorder,
+    metrics,
+    log,
+    clock,
+  }
   const working = AbortSignal.any([signal, lost])
   log.info({ controllers: controllers.map(({ name }) => name) }, 'working')
   await Promise.all(controllers.map((controller) => runController(deps, controller, working)))
@@ -84,8 +94,8 @@ const operate = async (parts: Parts, signal: AbortSignal): Promise<number> => {
 
 /** The controllers, and what they read by. */
 const assemble = (config: OperatorConfig): { controllers: Controller[]; indexes: Indexes[] } => ({
-  controllers: [datasetController(config), providerController(config)],
-  indexes: [datasetIndexes, providerIndexes],
+  controllers: [providerController(config), datasetController(config), claimController(config)],
+  indexes: [providerIndexes, datasetIndexes, claimIndexes],
 })
 
 /** Starts to fill the caches; returns what stops it. */

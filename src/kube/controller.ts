@@ -18,7 +18,8 @@ export interface RunnerDeps {
   /** By `kindKey`; one for every kind that a controller watches. */
   caches: ReadonlyMap<string, Cache>
   cached: Reader
-  live: Reader
+  /** A new one for every look: it lists a kind once. */
+  live(): Reader
   recorder: EventRecorder
   metrics: Metrics
   log: Log

@@ -13,10 +13,19 @@ export interface Store {
   byIndex(index: string, key: string): KubeObject[]
 }
 
-/** Reads every answer from the API server; an index is a LIST that is filtered here. */
+/**
+ * Reads from the API server, for one look: what is listed is listed once. An index is a LIST that is filtered here; its function sees objects as they are,
+ * where a cache's sees them projected.
+ */
 export const liveReader = (client: KubeClient, indexes: IndexTable): Reader => {
-  const list = async <T extends KubeObject>(kind: Kind, namespace?: string) =>
-    (await client.list<T>(kind, namespace === undefined ? {} : { namespace })).items
+  const listed = new Map<string, Promise<KubeObject[]>>()
+  const list = async <T extends KubeObject>(kind: Kind, namespace?: string) => {
+    const key = `${kindKey(kind)}/${namespace ?? ''}`
+    const items =
+      listed.get(key) ?? client.list(kind, namespace === undefined ? {} : { namespace }).then((all) => all.items)
+    listed.set(key, items)
+    return (await items) as T[]
+  }
   return {
     live: true,
     get: (kind, namespace, name) =>
@@ -33,23 +42,23 @@ export const liveReader = (client: KubeClient, indexes: IndexTable): Reader => {
 
 /** Reads the caches, and the API server for kinds that none holds. `stores` is keyed by `kindKey`. */
 export const cachedReader = (client: KubeClient, stores: ReadonlyMap<string, Store>): Reader => {
-  const live = liveReader(client, new Map())
+  const live = () => liveReader(client, new Map())
   const store = (kind: Kind) => stores.get(kindKey(kind))
   return {
     live: false,
     get: async <T extends KubeObject>(kind: Kind, namespace: string | undefined, name: string) => {
       const held = store(kind)
-      if (!held) return live.get<T>(kind, namespace, name)
+      if (!held) return live().get<T>(kind, namespace, name)
       const metadata = { name, ...(namespace === undefined ? {} : { namespace }) }
       return held.get(keyOf({ ...kind, metadata })) as T | undefined
     },
     list: async <T extends KubeObject>(kind: Kind, namespace?: string) => {
       const held = store(kind)
-      return held ? (held.list(namespace) as T[]) : live.list<T>(kind, namespace)
+      return held ? (held.list(namespace) as T[]) : live().list<T>(kind, namespace)
     },
     byIndex: async <T extends KubeObject>(kind: Kind, index: string, key: string) =>
-      (store(kind)?.byIndex(index, key) as T[] | undefined) ?? live.byIndex<T>(kind, index, key),
-    lastLogLine: live.lastLogLine,
+      (store(kind)?.byIndex(index, key) as T[] | undefined) ?? live().byIndex<T>(kind, index, key),
+    lastLogLine: (namespace, pod) => lastLogLine(client, namespace, pod),
   }
 }
 

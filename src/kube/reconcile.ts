@@ -4,8 +4,8 @@ import type { Controller, Plan, Reader } from './types.ts'
 export interface ReconcileDeps extends ApplyDeps {
   /** Reads the caches. */
   cached: Reader
-  /** Reads the API server. */
-  live: Reader
+  /** Reads the API server; a new one for every look. */
+  live(): Reader
   /** Milliseconds since 1970. */
   now(): number
 }
@@ -25,7 +25,7 @@ export const reconcileOnce = async (
     return world === undefined ? undefined : controller.decide(world)
   }
   const first = await look(deps.cached)
-  const plan = first?.live ? await look(deps.live) : first
+  const plan = first?.live ? await look(deps.live()) : first
   if (plan) await applyPlan(deps, plan, written)
   return plan
 }

@@ -130,12 +130,12 @@ class Process {
   async #look(id: string, controller: Controller, key: string) {
     if (++this.#driven.looks > (this.#options.limit ?? 20_000)) throw new Error(`going in circles, last at ${id}`)
     this.#due.delete(id)
-    const reader = liveReader(this.#api, indexTable(this.#options.indexes ?? {}))
+    const reader = () => liveReader(this.#api, indexTable(this.#options.indexes ?? {}))
     const deps = {
       client: this.#api,
       recorder: { record: (event: EventSpec) => this.#driven.events.push(event) },
       fieldManager: `granary-${controller.name}`,
-      cached: { ...reader, live: false },
+      cached: { ...reader(), live: false },
       live: reader,
       now: () => this.#api.now,
     }

@@ -151,7 +151,7 @@ describe('carrying out a plan', () => {
       recorder: { record: () => {} },
       fieldManager: 'x',
       cached: stale,
-      live: liveReader(api, new Map()),
+      live: () => liveReader(api, new Map()),
       now: () => 0,
     }
     expect(await reconcileOnce(deps, controller as unknown as Controller, 'vision/mnist')).toEqual({ requeueAfter: 7 })
