@@ -78,6 +78,9 @@ const install = async (names: readonly string[], log: (line: string) => void) =>
   log(`installing system packages with apt-get: ${missing.join(' ')}`)
   await apt(['update'])
   await apt(['install', '--no-install-recommends', ...missing])
+  const still = missingPackages(names)
+  if (still.length > 0)
+    throw new Unsuitable(`apt-get installed ${still.join(', ')}, but the programs are not where Debian has them.`)
 }
 
 /** Checks that single servers can run here, and installs what is missing where that can be done. Throws `Unsuitable`. */
