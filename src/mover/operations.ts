@@ -1,25 +1,25 @@
 import type { MoveDone, MoveSpec, Operation } from '../api/move.ts'
 import { runAdopt } from './adopt.ts'
 import type { MoveDeps, Run } from './deps.ts'
-import { MoveFailure } from './failure.ts'
 import { finalize } from './finalize.ts'
 import { runImport } from './import.ts'
+import { mirror } from './mirror.ts'
 import { populate } from './populate.ts'
 import { runProbe } from './probe.ts'
 import { runScan } from './scan.ts'
 
-const operations: { [Op in Operation]?: Run<Op> } = {
+const operations: { [Op in Operation]: Run<Op> } = {
   Import: runImport,
   Scan: runScan,
   Probe: runProbe,
   Populate: populate,
   Finalize: finalize,
+  Mirror: mirror,
   Adopt: runAdopt,
 }
 
 /** Runs what the spec asks for. */
 export const runOperation = (deps: MoveDeps, spec: MoveSpec): Promise<MoveDone> => {
-  const run = operations[spec.op] as ((deps: MoveDeps, spec: MoveSpec) => Promise<MoveDone>) | undefined
-  if (run === undefined) throw new MoveFailure('InvalidSpec', `this mover has no operation ${spec.op}`)
+  const run = operations[spec.op] as (deps: MoveDeps, spec: MoveSpec) => Promise<MoveDone>
   return run(deps, spec)
 }
