@@ -54,6 +54,8 @@ const planOf = (world: World, draft: Draft): Plan => {
   const status = [...plan.status, ...own]
   const first = status.length + plan.patch.length + plan.delete.length > 0
   if (first && made.length > 0) lookAgainAt(world, draft, world.now + afterwards)
+  // A cache that is behind may still show a reservation whose version came and went.
+  if (!first && draft.make.versions.length > 0) plan.live = true
   return withoutNothing({
     ...plan,
     status,

@@ -15,13 +15,12 @@ const blocking = (spec: DatasetSpec): string | undefined => {
 }
 
 /** Fields that are not followed yet, while the rest is. */
-const ignored = ({ sync, outputs, volume, retention, allowedNamespaces, deletionPolicy }: DatasetSpec): string[] => [
+const ignored = ({ sync, outputs, volume, retention, deletionPolicy }: DatasetSpec): string[] => [
   ...(sync?.schedule === undefined ? [] : ['spec.sync.schedule (use spec.sync.interval)']),
   ...(sync?.maxAge === undefined ? [] : ['spec.sync.maxAge']),
   ...(outputs?.checkpoint === undefined ? [] : ['spec.outputs.checkpoint']),
   ...(volume?.volumeSnapshotClassName === undefined ? [] : ['spec.volume.volumeSnapshotClassName']),
   ...(retention === undefined ? [] : ['spec.retention (every version is kept)']),
-  ...(allowedNamespaces === undefined ? [] : ['spec.allowedNamespaces (no other namespace may read)']),
   ...(deletionPolicy === 'Delete' ? ['spec.deletionPolicy: Delete (the stored bytes stay)'] : []),
 ]
 
