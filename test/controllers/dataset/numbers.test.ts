@@ -11,7 +11,8 @@ import { liveReader } from '../../../src/kube/reader.ts'
 import { reconcileOnce } from '../../../src/kube/reconcile.ts'
 import type { IndexFunction, Kind, KubeObject, Reader } from '../../../src/kube/types.ts'
 import { drive } from '../../helpers/drive.ts'
-import { CrashError, type ModelApi } from '../../helpers/model-api.ts'
+import { CrashError } from '../../helpers/model/call.ts'
+import type { ModelApi } from '../../helpers/model-api.ts'
 import {
   calmMover,
   commitImports,
@@ -106,6 +107,8 @@ test('no number is given twice, whatever order things come in, however far cache
         expect(owners.get(status.sequence) ?? metadata.uid, `v${status.sequence}`).toBe(metadata.uid)
         owners.set(status.sequence, metadata.uid ?? '')
       })
+      const kindKeys: Record<string, string> = { jobs: 'jobs.batch', datasetversions: 'datasetversions.granary.dev' }
+      const table = new Map(Object.entries(indexes).map(([plural, each]) => [kindKeys[plural] ?? plural, each]))
       const look = async (deed: Extract<Deed, { deed: 'look' }>) => {
         const start = api.calls.length
         api.fault = (call) => (deed.crash === call.n - start ? 'after' : undefined)
@@ -115,19 +118,7 @@ test('no number is given twice, whatever order things come in, however far cache
           recorder: { record: () => {} },
           fieldManager: 'granary-dataset',
           cached: reader,
-          live: liveReader(
-            api,
-            new Map(
-              Object.entries(indexes).map(([plural, table]) => [
-                plural === 'jobs'
-                  ? 'jobs.batch'
-                  : plural === 'datasetversions'
-                    ? 'datasetversions.granary.dev'
-                    : plural,
-                table,
-              ]),
-            ),
-          ),
+          live: () => liveReader(api, table),
           now: () => api.now,
         }
         try {
