@@ -76,7 +76,7 @@ const start = async (log: Log) => {
   images.catch(() => {})
   const api = openApi()
   try {
-    await answers('kube-apiserver', async () => (await api.text('/readyz')) === 'ok', 90)
+    await answers('kube-apiserver', async () => (await api.text('/readyz')) === 'ok', 180)
     for (const daemon of [controllerManager(), scheduler(), kubeProxy()]) begin(daemon)
     log('starting the node')
     await images
@@ -85,9 +85,9 @@ const start = async (log: Log) => {
     await applyStorage(api)
     await applySnapshotDefinitions(api)
     begin(snapshotController())
-    await answers('csi-driver', () => driversRegistered(api), 90)
+    await answers('csi-driver', () => driversRegistered(api), 180)
     begin(csiSnapshotter())
-    await answers('kubelet', () => nodeReady(api), 90)
+    await answers('kubelet', () => nodeReady(api), 180)
     await answers('kube-controller-manager', () => defaultAccount(api), 60)
     await answers('versitygw', async () => (await fetch(readS3Access().endpoint)).status < 500, 30)
     for (const daemon of stoppedDaemons()) throw new Error(`${daemon} ended:\n${daemonLogTail(daemon)}`)
@@ -99,7 +99,7 @@ const start = async (log: Log) => {
 
 const loadImages = async (sandbox: ProcessIdentity) => {
   const socket = fromOutside(sandbox, '/run/containerd/containerd.sock')
-  await answers('containerd', async () => existsSync(socket), 60)
+  await answers('containerd', async () => existsSync(socket), 120)
   await loadPauseImage(sandbox)
   await loadGranaryImage(sandbox)
 }
