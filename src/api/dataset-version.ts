@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { Condition, KubeObject } from './meta.ts'
-import { checkpoint, commitPolicy, refString, tag, versionNumber } from './ref-schema.ts'
+import { base, checkpoint, commitPolicy, refString, tag, versionNumber } from './ref-schema.ts'
 import {
   conditions,
   count,
@@ -50,22 +50,7 @@ export const DatasetVersionSpec = z.object({
   dataset: objectName('The Dataset, in the same namespace.', 48),
   message: text('What this version is, as in a commit message.', 2048).optional(),
   tags: setOf(tag('A tag.'), 100, 'Tags that are put on the version when it is committed.').optional(),
-  base: withRules(
-    z
-      .string()
-      .min(1)
-      .max(140)
-      .regex(/^[a-z0-9]([-a-z0-9._]{0,61}[a-z0-9])?(@sha256:[0-9a-f]{12,64})?$/)
-      .meta({
-        description: 'What the working volume starts with: latest, a tag or a number such as v3; default: empty.',
-      }),
-    [
-      {
-        rule: "self != 'run' && (!self.matches('^v[0-9]+(@|$)') || self.matches('^v[1-9][0-9]{0,9}(@|$)'))",
-        message: 'a base is latest, a tag, a number such as v3, or none for an empty volume',
-      },
-    ],
-  ).optional(),
+  base: base('What the working volume starts with: latest, a tag or a number such as v3; default: empty.').optional(),
   from: from.optional(),
   commit: commitPolicy.optional(),
   committed: z.boolean().optional().meta({ description: 'true: commit once the writers are gone.' }),

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { sourceLocation, storeLocation, writeBackLocation } from './location.ts'
 import type { Condition, KubeObject } from './meta.ts'
-import { checkpoint, commitPolicy, selector, tag, versionNumber } from './ref-schema.ts'
+import { checkpoint, commitPolicy, isTag, selector, tag, tagSentence, versionNumber } from './ref-schema.ts'
 import {
   conditions,
   count,
@@ -119,11 +119,7 @@ export const DatasetSpec = z.object({
   outputs: outputs.optional(),
   writeBack: writeBackLocation.optional(),
   tags: withRules(z.record(z.string(), versionNumber('A number such as v12.')), [
-    {
-      rule: "self.all(t, t.matches('^[a-z0-9]([-a-z0-9._]{0,61}[a-z0-9])?$') && !t.matches('^(latest|run|none|v[0-9]+|sha256.*|[0-9a-f]{12,64})$'))",
-      message:
-        'a tag has at most 63 small letters, digits, "-", "." and "_", and is not latest, run, none, v and digits, or like a digest: write prod: v12',
-    },
+    { rule: `self.all(t, ${isTag('t')})`, message: `${tagSentence}: write prod: v12` },
   ])
     .optional()
     .meta({

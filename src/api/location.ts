@@ -121,7 +121,8 @@ export const sourceLocation = withRules(
           description: 'true: read it though pods write to it, twice, and fail with the names of files that changed.',
         }),
       })
-      .optional(),
+      .optional()
+      .meta({ description: 'An existing workspace: a directory of a PersistentVolumeClaim.' }),
     nfs: z
       .object({ server: text('Host name or address.'), path: absolutePath('The exported directory.') })
       .optional()

@@ -28,7 +28,9 @@ export const parseQuantity = (quantity: string | number): number | undefined => 
   const [, digits = '', suffix = ''] = match
   const exponent = /^[eE][+-]?[0-9]/.test(suffix)
   const value = exponent ? Number(digits + suffix) : Number(digits) * (suffixes[suffix] ?? 1)
-  return Math.ceil(Number(value.toPrecision(15)))
+  // 0.3 * 1000 is a little more than 300: that is not a byte more
+  const whole = Math.round(value)
+  return Math.abs(value - whole) <= whole * 1e-12 ? whole : Math.ceil(value)
 }
 
 /** Bytes as a quantity of a whole number of Mi (rounded up), or Gi where that is exact: `20Gi`, `1537Mi`. At least 1Mi. */

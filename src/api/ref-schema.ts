@@ -1,40 +1,59 @@
 import { z } from 'zod'
+import {
+  meaninglessRefPattern,
+  meaninglessSelectorPattern,
+  numberPattern,
+  refPattern,
+  reservedTagPattern,
+  selectorPattern,
+  tagPattern,
+} from './ref-pattern.ts'
 import { duration, type Rule, withRules } from './schema.ts'
 
-const tagPattern = /^[a-z0-9]([-a-z0-9._]{0,61}[a-z0-9])?$/
+const matches = (pattern: string): string => `self.matches('${pattern}')`
+
+const selectorMeans: Rule = {
+  rule: `!${matches(meaninglessSelectorPattern)}`,
+  message: 'name a version by latest, a tag, or a number such as v3 (without a leading zero)',
+}
 
 /** A number as people write it: `v` and digits. */
 export const versionNumber = (description: string): z.ZodString =>
-  z
-    .string()
-    .max(11)
-    .regex(/^v[1-9][0-9]*$/)
-    .meta({ description })
+  z.string().max(11).regex(new RegExp(numberPattern)).meta({ description })
 
-const notReserved: Rule = {
-  rule: "!self.matches('^(latest|run|none|v[0-9]+|sha256.*|[0-9a-f]{12,64})$')",
-  message: 'a tag is not latest, run or none, not v and digits (those are numbers), and not like a digest',
-}
+/** CEL that a variable holds a tag that can be put on a version. */
+export const isTag = (variable: string): string =>
+  `${variable}.matches('${tagPattern}') && !${variable}.matches('${reservedTagPattern}')`
+
+export const tagSentence =
+  'a tag has at most 63 small letters, digits, "-", "." and "_", and is not latest, run or none, not v and digits (those are numbers), and not like a digest'
 
 /** A tag that can be put on a version. */
 export const tag = (description: string) =>
-  withRules(z.string().min(1).max(63).regex(tagPattern).meta({ description }), [notReserved])
+  withRules(z.string().min(1).max(63).meta({ description }), [{ rule: isTag('self'), message: tagSentence }])
 
 /** What picks one version of a Dataset: `latest`, a tag, or `v3`. */
 export const selector = (description: string) =>
-  withRules(z.string().min(1).max(63).regex(tagPattern).meta({ description }), [
-    {
-      rule: "!self.matches('^v[0-9]+$') || self.matches('^v[1-9][0-9]{0,9}$')",
-      message: 'numbers are v1, v2, … without a leading zero',
-    },
+  withRules(z.string().min(1).max(63).regex(new RegExp(tagPattern)).meta({ description }), [
+    selectorMeans,
     { rule: "self != 'run' && self != 'none'", message: 'name a version: latest, a tag, or a number such as v3' },
+  ])
+
+/** What a working volume starts with: a selector, perhaps with a digest, or `none`. */
+export const base = (description: string) =>
+  withRules(z.string().min(1).max(140).meta({ description }), [
+    {
+      rule: `${matches(selectorPattern)} && self != 'run'`,
+      message: 'a base is latest, a tag, a number such as v3, or none for an empty volume',
+    },
+    selectorMeans,
   ])
 
 /** `[namespace/]name[:latest|:tag|:vN|:run][@sha256:…]`. */
 export const refString = (description: string) =>
   withRules(z.string().min(1).max(260).meta({ description }), [
     {
-      rule: "self.matches('^([a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?/)?[a-z0-9]([-a-z0-9.]{0,46}[a-z0-9])?(:[a-z0-9]([-a-z0-9._]{0,61}[a-z0-9])?)?(@sha256:[0-9a-f]{12,64})?$')",
+      rule: `${matches(refPattern)} && !${matches(meaninglessRefPattern)}`,
       message: 'a ref is [namespace/]name[:latest|:tag|:vN][@sha256:…]: write mnist, mnist:v3 or data/imagenet:prod',
     },
   ])

@@ -1,4 +1,5 @@
 import { parseVersionTag } from './names.ts'
+import { refPattern, selectorPattern, tagPattern } from './ref-pattern.ts'
 
 /** Names a version of a Dataset: `[namespace/]name[:latest|:tag|:vN|:run][@sha256:<at least 12 hex>]`. */
 export interface DatasetRef {
@@ -19,20 +20,17 @@ export type Selector =
 
 export type Parsed<T> = { value: T; problem?: never } | { problem: string; value?: never }
 
-const label = '[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?'
-const datasetName = '[a-z0-9](?:[-a-z0-9.]{0,46}[a-z0-9])?'
-const word = '[a-z0-9](?:[-a-z0-9._]{0,61}[a-z0-9])?'
-const refPattern = new RegExp(`^(?:(${label})/)?(${datasetName})(?::(${word}))?(?:@sha256:([0-9a-f]{12,64}))?$`)
-const selectorPattern = new RegExp(`^(${word})(?:@sha256:([0-9a-f]{12,64}))?$`)
-const wordPattern = new RegExp(`^${word}$`)
+const ref = new RegExp(refPattern)
+const selection = new RegExp(selectorPattern)
+const tagLetters = new RegExp(tagPattern)
 
 /** What is wrong with a tag that is to be put on a version; undefined if nothing is. */
 export const tagProblem = (tag: string): string | undefined => {
-  if (!wordPattern.test(tag))
+  if (!tagLetters.test(tag))
     return `"${tag}" is no tag: at most 63 small letters, digits, "-", "." and "_", with a letter or digit at both ends`
   if (['latest', 'run', 'none'].includes(tag)) return `"${tag}" is no tag: it has a meaning of its own`
   if (/^v[0-9]+$/.test(tag)) return `"${tag}" is no tag: v and digits is a number`
-  if (/^(sha256.*|[0-9a-f]{12,64})$/.test(tag)) return `"${tag}" is no tag: it looks like a digest`
+  if (/^(sha256[-a-z0-9._]*|[0-9a-f]{12,64})$/.test(tag)) return `"${tag}" is no tag: it looks like a digest`
   return undefined
 }
 
@@ -49,7 +47,7 @@ const toSelector = (text: string): Parsed<Selector> => {
 }
 
 export const parseRef = (text: string): Parsed<DatasetRef> => {
-  const match = refPattern.exec(text)
+  const match = ref.exec(text)
   if (!match)
     return {
       problem: `"${text.slice(0, 260)}" is no ref: write [namespace/]name[:latest|:tag|:vN][@sha256:…], for example mnist, mnist:v3 or data/imagenet:prod`,
@@ -69,7 +67,7 @@ export const parseRef = (text: string): Parsed<DatasetRef> => {
 
 /** What stands in `granary.dev/version` and `spec.base`: the part of a ref after the name. `none` is for the caller to look at first. */
 export const parseSelector = (text: string): Parsed<{ selector: Selector; digest?: string }> => {
-  const match = selectorPattern.exec(text)
+  const match = selection.exec(text)
   if (!match?.[1])
     return { problem: `"${text.slice(0, 140)}" names no version: write latest, a tag, or a number such as v3` }
   const selector = toSelector(match[1])
@@ -89,5 +87,5 @@ export const formatSelector = (selector: Selector): string => {
 }
 
 /** The ref in full: `:latest` is written out. */
-export const formatRef = (ref: DatasetRef): string =>
-  `${ref.namespace === undefined ? '' : `${ref.namespace}/`}${ref.name}:${formatSelector(ref.selector)}${ref.digest === undefined ? '' : `@sha256:${ref.digest}`}`
+export const formatRef = (to: DatasetRef): string =>
+  `${to.namespace === undefined ? '' : `${to.namespace}/`}${to.name}:${formatSelector(to.selector)}${to.digest === undefined ? '' : `@sha256:${to.digest}`}`
