@@ -4,7 +4,7 @@ import { compareVersions } from './resource-version.ts'
 import type { KubeObject } from './types.ts'
 
 /** How long a cache may lag behind before it is believed anyway (what we wrote may lie outside of what it holds). Milliseconds. */
-const patience = 5000
+const patience = 30_000
 
 /**
  * What was written for a key and its caches have yet to see. A look before that would see the world of before the write, and act on it a second time.
