@@ -309,6 +309,11 @@ export const reasons = {
     'Set spec.committed: true to commit, or annotate granary.dev/abandon: <uid>.',
   ),
   Abandoned: info('Committed', 'A person dropped the bytes of this version.'),
+  Superseded: terminal(
+    'Committed',
+    'The volume that held this version was written to again, for a later version.',
+    'Commit the later version, or drop this one with the annotation granary.dev/abandon: <uid>.',
+  ),
   ParentMoved: terminal(
     'Committed',
     'The latest version is another one than spec.expectedParent.',

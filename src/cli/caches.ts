@@ -16,7 +16,15 @@ const pick = (object: unknown, keys: string[]): Tree | undefined => {
 /** Who it is, whose, and on its way out: enough of anybody's metadata. */
 const metadataOf = ({ metadata }: KubeObject) =>
   pick(metadata, [
-    ...['name', 'namespace', 'uid', 'resourceVersion', 'creationTimestamp', 'deletionTimestamp'],
+    ...[
+      'name',
+      'namespace',
+      'uid',
+      'resourceVersion',
+      'creationTimestamp',
+      'deletionTimestamp',
+      'deletionGracePeriodSeconds',
+    ],
     ...['labels', 'annotations', 'ownerReferences', 'finalizers'],
   ]) as unknown as KubeObject['metadata']
 

@@ -45,8 +45,8 @@ export interface MoverJobInput {
   version?: string
   /** Every location that `spec` names. */
   locations: MoverAccess[]
-  /** The claim at /data. `fill`: a volume that Granary fills, so it may be given the mover's group. */
-  data?: { claimName: string; readOnly: boolean; fill?: boolean }
+  /** The claim at /data, or a directory of it. `fill`: a volume that Granary fills, so it may be given the mover's group. */
+  data?: { claimName: string; readOnly: boolean; fill?: boolean; subPath?: string }
   runAs?: RunAs
   settings?: MoverSettings
   config: MoverConfig
@@ -54,7 +54,7 @@ export interface MoverJobInput {
 
 interface Mounted {
   volume: Record<string, unknown>
-  mount: { name: string; mountPath: string; readOnly?: boolean }
+  mount: { name: string; mountPath: string; readOnly?: boolean; subPath?: string }
 }
 
 const mountsOf = (input: MoverJobInput): Mounted[] => {
@@ -66,7 +66,12 @@ const mountsOf = (input: MoverJobInput): Mounted[] => {
         // A claim that is mounted read-only in the container may be writable in the pod: a volume source that is read-only can't replay its journal.
         persistentVolumeClaim: { claimName: input.data.claimName },
       },
-      mount: { name: 'data', mountPath: moverPaths.data, readOnly: input.data.readOnly },
+      mount: {
+        name: 'data',
+        mountPath: moverPaths.data,
+        readOnly: input.data.readOnly,
+        ...(input.data.subPath === undefined ? {} : { subPath: input.data.subPath }),
+      },
     })
   for (const { location, credentials, caConfigMapName } of input.locations) {
     // optional: what is missing must be the mover's sentence, not a pod that never starts.

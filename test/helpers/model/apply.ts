@@ -93,6 +93,9 @@ const setAt = (root: Tree, path: string[], value: unknown) => {
     // `{}` asks for a map to be there, not for it to be empty.
     if (last && isMap(value) && isMap(existing)) return
     const child: unknown = last ? value : path[i + 1]?.startsWith('[') ? [] : {}
+    // A new element of a map has its key from the start, whichever of its fields comes first.
+    const [, key = '', name] = element.exec(segment) ?? []
+    if (!last && key !== '') (child as Tree)[key] = name
     if (!Array.isArray(parent)) parent[segment] = child
     else if (indexOf(parent, segment) < 0) parent.push(child)
     parent = child as Tree | unknown[]

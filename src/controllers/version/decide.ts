@@ -1,0 +1,79 @@
+import * as kinds from '../../api/kinds.ts'
+import { finalizers } from '../../api/names.ts'
+import { addFinalizers } from '../../desired/json-patch.ts'
+import type { Plan } from '../../kube/types.ts'
+import { enter, finish, newDraft, reconciling, type Step, stalled } from './decide/draft.ts'
+import { afterCommit, afterEnd, leave, takeOver } from './decide/ended.ts'
+import { finalize } from './decide/finalize.ts'
+import { importSource } from './decide/import.ts'
+import { abandon, reconsider, release, stopForWriters } from './decide/release.ts'
+import { noteUsers, prepareClaim, run } from './decide/working.ts'
+import type { World } from './world.ts'
+
+const refuseNonsense: Step = (world, draft) => {
+  if (world.problem === undefined) return undefined
+  stalled(world, draft, 'InvalidSpec', world.problem)
+  return 'stop'
+}
+
+/** A version that is written to may not vanish with what was written: guarded before anybody can use it. */
+const guard: Step = (world, draft) => {
+  const { version, spec } = world
+  if (spec.from?.source !== undefined || version.metadata.deletionTimestamp !== undefined) return undefined
+  const ops = addFinalizers(version, [finalizers.version])
+  if (ops.length === 0) return undefined
+  const { name, namespace = '', uid = '' } = version.metadata
+  draft.plan.patch.push({ ref: { kind: kinds.DatasetVersion, namespace, name, uid }, ops })
+  return 'stop'
+}
+
+const awaitNumber: Step = (world, draft) => {
+  if (world.version.status?.sequence !== undefined) return undefined
+  const { dataset, spec } = world
+  enter(world, draft, 'Pending', `Waits for its number in Dataset ${spec.dataset}.`)
+  if (dataset === undefined)
+    reconciling(world, draft, 'DatasetNotFound', `There is no Dataset "${spec.dataset}" in this namespace: apply it.`)
+  else {
+    const why = dataset.status?.conditions?.find(({ type, status }) => type === 'Stalled' && status === 'True')?.message
+    reconciling(
+      world,
+      draft,
+      'Pending',
+      why === undefined ? `Waits for its number in Dataset ${spec.dataset}.` : `Dataset ${spec.dataset}: ${why}`,
+    )
+  }
+  return 'stop'
+}
+
+const begin: Step = (world, draft) => {
+  draft.status.startedAt ??= world.version.status?.openedAt
+  return undefined
+}
+
+/** In this order; the first that stops has said what happens now. */
+const steps: Step[] = [
+  refuseNonsense,
+  afterCommit,
+  afterEnd,
+  takeOver,
+  leave,
+  guard,
+  awaitNumber,
+  begin,
+  importSource,
+  abandon,
+  prepareClaim,
+  noteUsers,
+  run,
+  reconsider,
+  stopForWriters,
+  release,
+  finalize,
+]
+
+/** What happens next with a version. */
+export const decide = (world: World): Plan => {
+  const draft = newDraft(world)
+  steps.find((step) => step(world, draft) === 'stop')
+  return finish(world, draft)
+}

@@ -1,0 +1,141 @@
+import { Claim, DatasetVersion as DatasetVersionKind } from '../../../api/kinds.ts'
+import { annotations, finalizers } from '../../../api/names.ts'
+import { removeFinalizers } from '../../../desired/json-patch.ts'
+import { hasEnded } from '../pods.ts'
+import type { World } from '../world.ts'
+import { isOwnClaim } from './claims.ts'
+import { commit } from './commit.ts'
+import { type Draft, enter, lookAgainIn, reconciling, type Step, say, unsay } from './draft.ts'
+import { mirror } from './mirror.ts'
+import { stopMovers } from './move.ts'
+
+interface Entry {
+  digest: string
+  root: string
+  files: number
+  bytes: number
+  at: string
+}
+
+/** A version that was found in the store is committed from the start. */
+export const takeOver: Step = (world, draft) => {
+  const text = world.version.metadata.annotations?.[annotations.adopted]
+  if (text === undefined || draft.status.phase === 'Committed') return undefined
+  // Its number comes from the dataset controller first: the two are write-once together.
+  if (world.version.status?.sequence === undefined) return undefined
+  try {
+    const entry = JSON.parse(text) as Entry
+    commit(world, draft, entry, 'Taken over from the store.', entry.at)
+    say(world, draft, { type: 'Ready', status: 'True', reason: 'Committed', message: 'Taken over from the store.' })
+  } catch {
+    reconciling(
+      world,
+      draft,
+      'InvalidSpec',
+      `The annotation ${annotations.adopted} can not be read: delete this version.`,
+    )
+  }
+  return 'stop'
+}
+
+/** Our guard goes when nothing of the version depends on its object any more. */
+export const unguard = (world: World, draft: Draft): void => {
+  const { version } = world
+  const ops = removeFinalizers(version, [finalizers.version])
+  if (ops.length === 0) return
+  const { name, namespace, uid } = version.metadata
+  draft.plan.patch.push({
+    ref: {
+      kind: DatasetVersionKind,
+      name,
+      ...(namespace === undefined ? {} : { namespace }),
+      ...(uid === undefined ? {} : { uid }),
+    },
+    ops,
+  })
+}
+
+/** A claim that was made for this version goes when its bytes are in the store, or nobody wants them, and no pod is on it. */
+const dropOwnClaim = (world: World, draft: Draft): void => {
+  const { claim } = world
+  if (claim === undefined || claim.metadata.deletionTimestamp !== undefined || !isOwnClaim(world, claim)) return
+  if (world.pods.some((pod) => !hasEnded(pod))) return
+  const { name, namespace, uid } = claim.metadata
+  draft.plan.live = true
+  draft.plan.delete.push({
+    kind: Claim,
+    name,
+    ...(namespace === undefined ? {} : { namespace }),
+    ...(uid === undefined ? {} : { uid }),
+  })
+}
+
+const sayShadowed = (world: World, draft: Draft): void => {
+  const own = world.version.status?.version
+  const shadowed = (world.spec.tags ?? []).filter((tag) => {
+    const declared = world.datasetSpec?.tags?.[tag]
+    return declared !== undefined && declared !== own
+  })
+  if (shadowed.length === 0) {
+    unsay(draft, 'TagShadowed')
+    return
+  }
+  const message = `spec.tags of Dataset ${world.spec.dataset} says where ${shadowed.join(', ')} points.`
+  say(world, draft, { type: 'TagShadowed', status: 'True', reason: 'TagShadowed', message })
+}
+
+/** After the commit: what is left of the way there goes, and the version is mirrored where that is asked for. */
+export const afterCommit: Step = (world, draft) => {
+  if (world.version.status?.phase !== 'Committed') return undefined
+  sayShadowed(world, draft)
+  const mirrored = world.version.metadata.deletionTimestamp === undefined ? mirror(world, draft) : 'idle'
+  if (mirrored !== 'pending') {
+    stopMovers(world, draft)
+    unsay(draft, 'Reconciling')
+    unsay(draft, 'Stalled')
+    const message = `${world.version.status.version} of ${world.spec.dataset} is in the store for good.`
+    say(world, draft, { type: 'Ready', status: 'True', reason: 'Committed', message })
+  }
+  dropOwnClaim(world, draft)
+  unguard(world, draft)
+  return 'stop'
+}
+
+/** Failed, Abandoned, Expired: nothing more happens with it. */
+export const afterEnd: Step = (world, draft) => {
+  const { phase } = world.version.status ?? {}
+  if (phase !== 'Failed' && phase !== 'Abandoned' && phase !== 'Expired') return undefined
+  stopMovers(world, draft)
+  if (phase === 'Abandoned') dropOwnClaim(world, draft)
+  unguard(world, draft)
+  return 'stop'
+}
+
+/**
+ * Whether nothing would be lost with the object. In a namespace that is being deleted nothing can be committed: it stays until the claim
+ * controller has taken the bytes, and with them what it says of them, elsewhere.
+ */
+const mayGo = (world: World): boolean => {
+  const { status } = world.version
+  if (status?.firstUsedAt === undefined && world.spec.committed !== true) return true
+  const isDying = world.namespace === undefined || world.namespace.metadata.deletionTimestamp !== undefined
+  if (!isDying) return status?.phase === 'Uncommitted' && world.spec.committed !== true
+  return world.claim?.metadata.finalizers?.includes(finalizers.finalize) !== true && world.jobs.length === 0
+}
+
+/** A version that is deleted while it is open: bytes that are to be committed are committed first. */
+export const leave: Step = (world, draft) => {
+  if (world.version.metadata.deletionTimestamp === undefined) return undefined
+  if (!mayGo(world)) {
+    const message = `Its bytes are committed first; to drop them, annotate it with ${annotations.abandon}: ${world.version.metadata.uid}.`
+    say(world, draft, { type: 'DeletionBlocked', status: 'True', reason: 'DeletionBlocked', message })
+    return undefined
+  }
+  draft.plan.live = true
+  if (stopMovers(world, draft)) return 'stop'
+  if (world.version.status?.sequence !== undefined && world.version.status.phase !== 'Uncommitted')
+    enter(world, draft, 'Abandoned', 'Deleted before anything was written to it.')
+  lookAgainIn(draft, 1_000)
+  unguard(world, draft)
+  return 'stop'
+}

@@ -1,0 +1,79 @@
+import type { MoveDone, MoveSpec } from '../../../api/move.ts'
+import { formatBytes } from '../../../api/quantity.ts'
+import type { World } from '../world.ts'
+import { commit } from './commit.ts'
+import type { Draft } from './draft.ts'
+import { enter, reconciling, type Step, say, stalled } from './draft.ts'
+import { intentOf, storedDataset } from './intent.ts'
+import { follow, healsByItself, noteFailure, reasonOf, resultOf, retryLater, sentenceOf } from './move.ts'
+import { latestOther, type Place, sourcePlace, storePlace } from './places.ts'
+
+type Reached = Extract<Place, { access: unknown }>
+
+/** Says what keeps a place from being used. What the dataset controller settles by itself is waited for. */
+export const complain = (world: World, draft: Draft, place: Exclude<Place, Reached>): void => {
+  const comesByItself = ['Pending', 'DatasetNotFound', 'ProviderNotFound'].includes(place.reason)
+  const announce = comesByItself ? reconciling : stalled
+  announce(world, draft, place.reason, place.message)
+}
+
+const specOf = (world: World, store: Reached, source: Reached): MoveSpec => {
+  const wanted = world.datasetSpec?.source
+  const mode = world.datasetSpec?.import ?? 'Auto'
+  const parent = latestOther(world)
+  return {
+    op: 'Import',
+    dataset: storedDataset(world),
+    store: store.access.location,
+    source: source.access.location,
+    ...(wanted?.include === undefined ? {} : { include: wanted.include }),
+    ...(wanted?.exclude === undefined ? {} : { exclude: wanted.exclude }),
+    ...(wanted?.allowEmpty === undefined ? {} : { allowEmpty: wanted.allowEmpty }),
+    mode: mode === 'Mount' ? 'Auto' : mode,
+    intent: intentOf(world),
+    ...(parent === undefined ? {} : { parent }),
+  }
+}
+
+const settle = (world: World, draft: Draft, result: Extract<MoveDone, { op: 'Import' }>): void => {
+  draft.status.import = { mode: result.mode, reason: result.modeReason, fingerprint: result.fingerprint }
+  if (result.outcome === 'Committed') {
+    const size = `${result.files} files, ${formatBytes(result.bytes)}`
+    commit(world, draft, result, `Imported ${size} (${result.mode}: ${result.modeReason})`)
+    return
+  }
+  const message = 'The source has the content of the latest version: no new version is made.'
+  enter(world, draft, 'Abandoned', message)
+  say(world, draft, { type: 'Committed', status: 'False', reason: 'Unchanged', message })
+  say(world, draft, { type: 'Ready', status: 'False', reason: 'Unchanged', message })
+  delete draft.status.progress
+  delete draft.status.nextRetryAt
+  delete draft.status.lastFailure
+}
+
+/** A version of the source: one mover does it all. */
+export const importSource: Step = (world, draft) => {
+  if (world.spec.from?.source === undefined) return undefined
+  const store = storePlace(world)
+  const source = sourcePlace(world)
+  if (!('access' in store)) complain(world, draft, store)
+  else if (!('access' in source)) complain(world, draft, source)
+  else {
+    enter(world, draft, 'Initializing', `Imports the source of ${world.spec.dataset}.`)
+    const move = { spec: specOf(world, store, source), locations: [store.access, source.access] }
+    const now = follow(world, draft, move, draft.status)
+    const result = resultOf(now, 'Import')
+    if (result !== undefined) settle(world, draft, result)
+    if (now?.state === 'failed') {
+      noteFailure(world, draft, 'Import', now)
+      if (healsByItself(now)) {
+        retryLater(draft, draft.status, now)
+        reconciling(world, draft, reasonOf(now), sentenceOf(now))
+      } else {
+        enter(world, draft, 'Failed', sentenceOf(now), 'Warning')
+        stalled(world, draft, reasonOf(now), sentenceOf(now))
+      }
+    }
+  }
+  return 'stop'
+}

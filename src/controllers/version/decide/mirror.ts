@@ -1,0 +1,142 @@
+import type { DatasetVersion } from '../../../api/dataset-version.ts'
+import type { MoveSpec } from '../../../api/move.ts'
+import { formatBytes } from '../../../api/quantity.ts'
+import type { ReasonName } from '../../../api/reasons.ts'
+import { moverAccess, type ResolvedLocation, resolveLocation } from '../../../desired/location.ts'
+import type { World } from '../world.ts'
+import { type Draft, isoTime, lookAgainIn, say, tell, unsay } from './draft.ts'
+import { follow, healsByItself, reasonOf, resultOf, retryLater, sentenceOf } from './move.ts'
+import { committedOf, latestOther, type Place, sourceIfNeeded, sourcePlace, storePlace } from './places.ts'
+
+type Reached = Extract<Place, { access: unknown }>
+
+/** A place as it is written into the status, without any credentials. */
+export const describePlace = ({ s3, gcs, prefix }: ResolvedLocation): string =>
+  s3 === undefined ? `gs://${gcs?.bucket}/${prefix}` : `s3://${s3.bucket}/${prefix}`
+
+const destination = (world: World): Place | undefined => {
+  const wanted = world.datasetSpec?.writeBack
+  if (wanted === undefined) return undefined
+  const place = wanted.toSource === true ? sourcePlace(world) : resolved(world)
+  if (!('access' in place)) return place
+  return { ...place, access: { ...place.access, location: { ...place.access.location, name: 'destination' } } }
+}
+
+const resolved = (world: World): Place => {
+  const resolution = resolveLocation(world.datasetSpec?.writeBack ?? {}, world.providers)
+  return 'location' in resolution
+    ? { access: moverAccess('destination', resolution.location), at: resolution.location }
+    : resolution
+}
+
+const mirroredTo = (version: DatasetVersion, place: string): boolean =>
+  version.status?.mirror?.finishedAt !== undefined && version.status.mirror.location === place
+
+/** What lies at the place now, as far as Granary wrote it. */
+const previous = (world: World, place: string) =>
+  world.siblings
+    .filter((version) => mirroredTo(version, place))
+    .sort((a, b) => (b.status?.sequence ?? 0) - (a.status?.sequence ?? 0))
+    .flatMap((version) => committedOf(version) ?? [])[0]
+
+/** Another version is being written to the place: it stops by itself when it is not the newest any more. */
+const otherAtWork = ({ siblings }: World): DatasetVersion | undefined =>
+  siblings.find(({ status }) => status?.mirror?.attempt !== undefined && status.mirror.finishedAt === undefined)
+
+/** Whether this version is one that writeBack is about: the newest, made by a workload or a person. */
+const isMeant = (world: World): boolean => {
+  const own = world.version.status?.sequence ?? 0
+  return world.spec.from?.source === undefined && (latestOther(world)?.sequence ?? 0) < own
+}
+
+const pending = (world: World, draft: Draft, reason: ReasonName, message: string): 'pending' => {
+  say(world, draft, { type: 'Mirrored', status: 'False', reason, message })
+  return 'pending'
+}
+
+const specOf = (world: World, store: Reached, to: Reached): MoveSpec | undefined => {
+  const version = committedOf(world.version)
+  const wanted = world.datasetSpec?.writeBack
+  if (version === undefined || wanted === undefined) return undefined
+  const source = sourceIfNeeded(world)
+  const before = previous(world, describePlace(to.at))
+  return {
+    op: 'Mirror',
+    store: store.access.location,
+    ...(source === undefined ? {} : { source: source.access.location }),
+    version,
+    destination: to.access.location,
+    prune: wanted.prune,
+    onConflict: wanted.onConflict,
+    ...(before === undefined ? {} : { previous: before }),
+  }
+}
+
+/** Writes the newest version to where writeBack says. `idle`: nothing runs for it, and nothing is to. */
+export const mirror = (world: World, draft: Draft): 'done' | 'pending' | 'idle' => {
+  const to = destination(world)
+  if (to === undefined || !isMeant(world)) {
+    if (draft.status.mirror?.finishedAt === undefined) {
+      delete draft.status.mirror
+      unsay(draft, 'Mirrored')
+    }
+    return 'idle'
+  }
+  if (!('access' in to)) return pending(world, draft, to.reason, to.message)
+  const place = describePlace(to.at)
+  if (mirroredTo(world.version, place)) return 'done'
+  const store = storePlace(world)
+  if (!('access' in store)) return pending(world, draft, store.reason, store.message)
+  if (refused(world, draft, place)) return 'pending'
+  const other = otherAtWork(world)
+  if (other !== undefined) {
+    lookAgainIn(draft, 5_000)
+    return pending(world, draft, 'Mirroring', `Waits until ${other.metadata.name} has stopped writing there.`)
+  }
+  return write(world, draft, place, store, to)
+}
+
+/** Bytes that versions of the source only point at must not be replaced. */
+const refused = (world: World, draft: Draft, place: string): boolean => {
+  const source = sourcePlace(world)
+  const keepsBytes = world.dataset?.status?.import?.mode !== 'Reference'
+  if (!('access' in source) || describePlace(source.at) !== place || keepsBytes) return false
+  pending(
+    world,
+    draft,
+    'WriteBackWouldOverwrite',
+    'writeBack goes to where versions of the source point at: set spec.import: Copy, or write to another prefix.',
+  )
+  return true
+}
+
+const write = (world: World, draft: Draft, place: string, store: Reached, to: Reached): 'done' | 'pending' => {
+  const spec = specOf(world, store, to)
+  if (spec === undefined || spec.op !== 'Mirror') return 'pending'
+  const started = draft.status.mirror?.location === place && draft.status.mirror.finishedAt === undefined
+  const book = started ? { ...draft.status.mirror } : { location: place }
+  book.attempt ??= 1
+  draft.status.mirror = book
+  const source = spec.source === undefined ? undefined : sourceIfNeeded(world)
+  const locations = [store.access, to.access, ...(source === undefined ? [] : [source.access])]
+  const now = follow(world, draft, { spec, locations }, book)
+  const result = resultOf(now, 'Mirror')
+  if (result !== undefined) {
+    const { files, bytes, written, removed } = result
+    draft.status.mirror = { location: place, files, bytes, written, removed, finishedAt: isoTime(world.now) }
+    const message = `${files} files, ${formatBytes(bytes)} at ${place}; ${written} written, ${removed} removed.`
+    say(world, draft, { type: 'Mirrored', status: 'True', reason: 'Mirrored', message })
+    tell(world, draft, 'Normal', 'Mirrored', message)
+    delete draft.status.progress
+    return 'done'
+  }
+  if (now?.state === 'failed') {
+    retryLater(draft, book, now)
+    tell(world, draft, 'Warning', reasonOf(now), sentenceOf(now))
+    const how = healsByItself(now) ? '' : ' Tries again in some minutes.'
+    return pending(world, draft, reasonOf(now), `${sentenceOf(now)}${how}`)
+  }
+  if (book.nextRetryAt === undefined || now?.state === 'running')
+    pending(world, draft, 'Mirroring', `Is being written to ${place}.`)
+  return 'pending'
+}

@@ -1,0 +1,55 @@
+import type { Dataset, DatasetSpec } from '../../api/dataset.ts'
+import type { DatasetVersion, DatasetVersionSpec } from '../../api/dataset-version.ts'
+import type { KubeObject } from '../../api/meta.ts'
+import type { StorageProvider } from '../../api/storage-provider.ts'
+import type { ApiLocation } from '../../desired/location.ts'
+import type { MoverConfig } from '../../desired/mover-job.ts'
+import type { ClaimObject, EventObject, JobObject, PodObject } from '../../desired/objects.ts'
+
+/** What the operator's config says to this controller. */
+export interface VersionConfig extends MoverConfig {
+  /** The store of Datasets that name none, in namespaces without a default StorageProvider. */
+  defaultStore?: ApiLocation | undefined
+  /** Of volumes to write in; default: the cluster's default class. */
+  defaultStorageClass?: string | undefined
+  /** Of volumes to write in, a quantity. */
+  defaultOutputSize: string
+}
+
+/** Everything that a decision about one DatasetVersion looks at. */
+export interface World {
+  /** Milliseconds since 1970. */
+  now: number
+  config: VersionConfig
+  version: DatasetVersion
+  /** The spec, or what is wrong with it. */
+  spec: DatasetVersionSpec
+  problem?: string | undefined
+  dataset: Dataset | undefined
+  /** The Dataset's spec with its defaults, or what is wrong with it. */
+  datasetSpec: DatasetSpec | undefined
+  datasetProblem?: string | undefined
+  /** Of the namespace. */
+  providers: StorageProvider[]
+  /** Other versions of the Dataset. */
+  siblings: DatasetVersion[]
+  namespace: KubeObject | undefined
+  /** The claim that is written to; undefined if it is not there. */
+  claim: ClaimObject | undefined
+  /** Of the same namespace, once it holds the bytes of `claim`. */
+  rescue: ClaimObject | undefined
+  /** Pods that mount the claim, ended ones too; no movers. */
+  pods: PodObject[]
+  /** Controllers of those pods and of the users in status, as far as they still exist. */
+  owners: KubeObject[]
+  /** Other claims that those pods mount. */
+  inputs: ClaimObject[]
+  /** Movers of this version: their Jobs and pods, events of a Job that should have a pod, the last line of the one that runs. */
+  jobs: JobObject[]
+  movers: PodObject[]
+  events: EventObject[]
+  lastLine?: string | undefined
+}
+
+/** The status without what the dataset controller writes. */
+export type OwnStatus = Omit<NonNullable<DatasetVersion['status']>, 'sequence' | 'version' | 'openedAt' | 'parent'>
