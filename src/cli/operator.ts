@@ -4,6 +4,7 @@ import { type OperatorConfig, operatorConfig } from '../config.ts'
 import { claimController, indexes as claimIndexes } from '../controllers/claim/index.ts'
 import { datasetController, indexes as datasetIndexes } from '../controllers/dataset/index.ts'
 import { providerController, indexes as providerIndexes } from '../controllers/provider/index.ts'
+import { versionController, indexes as versionIndexes } from '../controllers/version/index.ts'
 import { Cache } from '../kube/cache.ts'
 import type { KubeClient } from '../kube/client.ts'
 import { connect } from '../kube/connection.ts'
@@ -94,8 +95,13 @@ const operate = async (parts: Parts, signal: AbortSignal): Promise<number> => {
 
 /** The controllers, and what they read by. */
 const assemble = (config: OperatorConfig): { controllers: Controller[]; indexes: Indexes[] } => ({
-  controllers: [providerController(config), datasetController(config), claimController(config)],
-  indexes: [providerIndexes, datasetIndexes, claimIndexes],
+  controllers: [
+    providerController(config),
+    datasetController(config),
+    versionController(config),
+    claimController(config),
+  ],
+  indexes: [providerIndexes, datasetIndexes, versionIndexes, claimIndexes],
 })
 
 /** Starts to fill the caches; returns what stops it. */
