@@ -100,5 +100,6 @@ export const finalize: Run<'Finalize'> = async (deps, spec) => {
   })
   const { rootDigest, root } = await writeManifest(entries, manifestSink(store, prefix, signal))
   const { digest, files, bytes } = root
-  return finish(recordOf(spec, { root: rootDigest, digest, files, bytes }), uploaded)
+  const done = await finish(recordOf(spec, { root: rootDigest, digest, files, bytes }), uploaded)
+  return found.warnings.length === 0 ? done : { ...done, warnings: found.warnings }
 }

@@ -2,6 +2,7 @@ import { constants } from 'node:fs'
 import { access } from 'node:fs/promises'
 import { linkProblem, pathProblem } from '../manifest/paths.ts'
 import { MoveFailure } from '../mover/failure.ts'
+import { LookAlikes } from './look-alikes.ts'
 import { forEach } from './pool.ts'
 import { type Found, walk } from './walk.ts'
 
@@ -46,6 +47,8 @@ const problemOf = (found: Found, dataPrefix: string): string | undefined => {
 export interface Survey {
   files: number
   bytes: number
+  /** Names that some volumes don't tell apart. */
+  warnings: string[]
 }
 
 /**
@@ -53,12 +56,14 @@ export interface Survey {
  * `dataPrefix`: where the files will lie in the store.
  */
 export const survey = async (data: string, dataPrefix: string, signal: AbortSignal): Promise<Survey> => {
-  const seen: Survey = { files: 0, bytes: 0 }
+  const lookAlikes = new LookAlikes()
+  const seen: Survey = { files: 0, bytes: 0, warnings: lookAlikes.found }
   const bad: { path: string; problem: string }[] = []
   let unread: string | undefined
   const check = async (found: Found) => {
     const problem = problemOf(found, dataPrefix)
     if (problem !== undefined) bad.push({ path: found.p, problem })
+    else lookAlikes.add(found.p)
     seen.files++
     if (found.kind !== 'file') return
     seen.bytes += found.size

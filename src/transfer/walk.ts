@@ -82,7 +82,7 @@ const notUtf8 = (prefix: string, name: string): Found => {
  */
 export async function* walk(
   root: string,
-  options: { ignore?: string; directory?: (path: string) => void; signal?: AbortSignal } = {},
+  options: { ignore?: string; signal?: AbortSignal } = {},
   prefix = '',
 ): AsyncGenerator<Found> {
   options.signal?.throwIfAborted()
@@ -92,7 +92,6 @@ export async function* walk(
   async function* enterBefore(name: string | undefined): AsyncGenerator<Found> {
     while (open.length > 0 && (name === undefined || `${open.at(-1)!.name}/` < name)) {
       const { path } = open.pop()!
-      options.directory?.(path)
       yield* walk(root, options, `${path}/`)
     }
   }

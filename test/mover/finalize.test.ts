@@ -237,6 +237,11 @@ describe('finalize', () => {
     ])
   })
 
+  test('names that some volumes take for one are told', async () => {
+    await plant(data, { 'Read.me': '1', 'd/x': '', 'read.me': '2' })
+    expect((await run()).warnings).toEqual([expect.stringContaining('differ only by case')])
+  })
+
   test('two attempts that both left a journal', async () => {
     const many = Object.fromEntries(Array.from({ length: 150 }, (_, i) => [`f/${String(i).padStart(3, '0')}`, `${i}`]))
     await plant(data, many)
