@@ -33,12 +33,14 @@ export interface RunnerOptions {
 
 /** Between two questions whether the caches have what was written. Milliseconds. */
 const catchUpMs = 20
-/** After a conflict: the change that made it is on its way to the caches. Milliseconds. */
-const conflictMs = 200
+/** What a user does about a TerminalError may be in an object that nobody watches. Milliseconds. */
+const stalledMs = 300_000
+/** Conflicts whose backoff grew to this are no coincidence. Milliseconds. */
+const patienceMs = 3000
 
 /**
  * Runs a controller until `signal` aborts, then ends what is under way. What the caches hold, and every change, becomes keys; each key is looked at once they
- * have seen what the last look wrote. A TerminalError waits for the next change, a WaitError for its time, any other error for its backoff.
+ * have seen what the last look wrote. A TerminalError waits for the next change, or minutes, a WaitError for its time, any other error for its backoff.
  */
 export const runController = async (
   deps: RunnerDeps,
@@ -117,17 +119,18 @@ const outcomeOf = (error: unknown): Outcome => {
 const lookAgain = (log: Log, queue: WorkQueue, key: string, error: unknown) => {
   if (error instanceof TerminalError) {
     queue.forget(key)
-    log.warn({ reason: error.reason, error: error.message }, 'stalled until something changes')
+    queue.addAfter(key, stalledMs)
+    log.warn({ reason: error.reason, error: error.message }, 'stalled until the user acts')
   } else if (error instanceof WaitError) {
     queue.forget(key)
     queue.addAfter(key, error.afterMs)
     log.info({ reason: error.reason, error: error.message }, 'waiting')
-  } else if (isApiError(error, (e) => e.isConflict)) {
-    queue.addAfter(key, conflictMs)
-    log.debug({ error: error.message }, 'somebody else was faster, looking again')
   } else {
-    const ms = queue.addFailed(key)
+    const retryMs = Math.round(queue.addFailed(key))
     const code = isApiError(error) ? { code: error.code, reason: error.reason } : {}
-    log.error({ ...code, error: messageOf(error), retryMs: Math.round(ms) }, 'failed, trying again')
+    const told = { ...code, error: messageOf(error), retryMs }
+    // Somebody else was faster: nothing to worry about, unless it goes on.
+    if (isApiError(error, (e) => e.isConflict) && retryMs < patienceMs) log.debug(told, 'conflict, looking again')
+    else log.error(told, 'failed, trying again')
   }
 }

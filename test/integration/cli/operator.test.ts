@@ -1,6 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { dirname, join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { createCertificate } from '../../../scripts/cluster/certs.ts'
+import { writeKubeconfig } from '../../../scripts/cluster/kubeconfig.ts'
 import { Dataset } from '../../../src/api/kinds.ts'
 import type { KubeClient } from '../../../src/kube/client.ts'
 import { type Connection, connect } from '../../../src/kube/connection.ts'
@@ -8,23 +11,35 @@ import { createClient } from '../../../src/kube/http-client.ts'
 import type { Condition, Kind, KubeObject } from '../../../src/kube/types.ts'
 import { type ApiServer, startApiServer } from '../../helpers/api-server.ts'
 import { freePort, until } from '../../helpers/child.ts'
-import { connectObjects } from '../../helpers/objects.ts'
+import { connectObjects, readManifests } from '../../helpers/objects.ts'
 
 const leaseKind: Kind = { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', plural: 'leases', namespaced: true }
 
 let server: ApiServer
 let connection: Connection
 let client: KubeClient
+let kubeconfig: string
 
 beforeAll(async () => {
   server = await startApiServer()
-  const objects = connectObjects(server)
-  await objects.installCrds()
-  await objects.close()
   connection = connect(server.kubeconfig)
   client = createClient({ connection })
   for (const name of ['granary-system', 'vision'])
     await client.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name } })
+  const objects = connectObjects(server)
+  await objects.installCrds()
+  for (const file of ['cluster-role', 'leader-election'])
+    for (const manifest of await readManifests(`${import.meta.dirname}/../../../config/rbac/${file}.yaml`))
+      expect(await objects.apply(manifest)).toMatchObject({ status: 201 })
+  await objects.close()
+  // Whom the operator's ServiceAccount is to RBAC: it runs here with what config/rbac grants, and no more.
+  const certificates = dirname(server.kubeconfig)
+  await createCertificate(certificates, {
+    name: 'operator',
+    commonName: 'system:serviceaccount:granary-system:granary',
+  })
+  kubeconfig = join(certificates, 'operator-kubeconfig')
+  await writeKubeconfig(kubeconfig, { server: server.url, certificates, user: 'operator' })
 }, 900_000)
 
 afterAll(async () => {
@@ -52,7 +67,7 @@ class Operator {
       'src/main.ts',
       'operator',
       '--mover-image=mover',
-      `--kubeconfig=${server.kubeconfig}`,
+      `--kubeconfig=${kubeconfig}`,
       ...addresses,
       ...flags,
     ]
@@ -147,6 +162,7 @@ describe('the operator as a process', () => {
     )
     await new Promise((resolve) => setTimeout(resolve, 3000))
     expect(await requests()).toBe(before)
+    expect(await operator.count('granary_api_requests_total', 'code="403"')).toBe(0)
     expect(await operator.count('granary_relists_total')).toBe(0)
     await operator.stop()
   })
