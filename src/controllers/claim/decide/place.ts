@@ -7,6 +7,7 @@ import { selectedNodeAnnotation } from '../../../desired/volumes.ts'
 import type { Plan } from '../../../kube/types.ts'
 import type { World } from '../world.ts'
 import { accessOf, claimRef, fillsFirst, isLeaving, resolvedOf, roleOf } from './facts.ts'
+import { removePrime } from './remove-prime.ts'
 import { waits } from './say.ts'
 
 export const selectedNode = ({ claim }: World): string | undefined =>
@@ -119,9 +120,8 @@ export const makePrime = (world: World): Plan | undefined => {
 export const replaceStranded = (world: World): Plan | undefined => {
   const { claim, prime } = world
   if (prime === undefined) return undefined
-  if (isLeaving(prime)) return { requeueAfter: 2_000 }
-  const remove: Plan = { live: true, delete: [claimRef(prime)] }
-  if (prime.status?.phase === 'Lost') return remove
+  const remove = removePrime(world)
+  if (isLeaving(prime) || prime.status?.phase === 'Lost') return remove
   // What the claim was resolved to was written anew: what is on the prime is something else.
   if (prime.metadata.annotations?.[annotations.digest] !== (resolvedOf(claim)?.digest ?? '')) return remove
   if (prime.spec.volumeName !== undefined && prime.spec.volumeName !== '') return undefined
@@ -132,5 +132,8 @@ export const replaceStranded = (world: World): Plan | undefined => {
   if (!refused && !world.nodeGone) return chosen === undefined || chosen === told ? undefined : remove
   if (chosen !== told) return remove
   const ops = annotate(claim, { [selectedNodeAnnotation]: undefined })
-  return { ...remove, patch: [{ ref: claimRef(claim), ops: [sameObject(claim), ...ops] }] }
+  return {
+    ...remove,
+    patch: [{ ref: claimRef(claim), ops: [sameObject(claim), ...ops] }, ...(remove?.patch ?? [])],
+  }
 }

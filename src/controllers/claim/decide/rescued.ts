@@ -3,10 +3,10 @@ import { removeFinalizers, sameObject } from '../../../desired/json-patch.ts'
 import type { Plan } from '../../../kube/types.ts'
 import type { World } from '../world.ts'
 import { belongsTo, claimRef, isActive, isLeaving, volumeRef } from './facts.ts'
-import { letGo } from './hand-over.ts'
 import { moveOn } from './leave.ts'
 import { waits } from './say.ts'
 import { isDone } from './versions.ts'
+import { letGo } from './volume-ops.ts'
 
 /** Whether nobody wants the bytes any more: they are committed, or a person said so. */
 const mayGo = ({ claim, written }: World): boolean => {
