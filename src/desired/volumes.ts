@@ -44,5 +44,3 @@ export const handedOverAnnotation = 'granary.dev/handed-over-at'
 export const rescuedAnnotation = 'granary.dev/rescued'
 /** The scheduler's choice for a claim that waits for its first consumer. */
 export const selectedNodeAnnotation = 'volume.kubernetes.io/selected-node'
-/** On a claim that is written to: the last of its versions whose bytes need this claim no more. */
-export const settledAnnotation = 'granary.dev/settled'

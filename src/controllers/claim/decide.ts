@@ -7,7 +7,7 @@ import { keepBytes, leave, leaveEmpty } from './decide/leave.ts'
 import { awaitConsumer, checkClass, checkSize, guard, makePrime, replaceStranded } from './decide/place.ts'
 import { removePrime } from './decide/remove-prime.ts'
 import { keepRescued } from './decide/rescued.ts'
-import { awaitBound, keepOutput, noteSettled, restorePolicy, unguard } from './decide/settle.ts'
+import { awaitBound, keepOutput, restorePolicy, unguard } from './decide/settle.ts'
 import type { World } from './world.ts'
 
 type Step = (world: World) => Plan | undefined
@@ -29,7 +29,7 @@ const populate: Step[] = [
 ]
 
 /** A claim with a volume is only cleaned up after. */
-const settle: Step[] = [awaitBound, keepOutput, noteSettled, removePrime, restorePolicy, unguard]
+const settle: Step[] = [awaitBound, keepOutput, removePrime, restorePolicy, unguard]
 
 /** A claim that is being deleted: what is written on it and not committed is kept first (protocols.md 3). */
 const depart: Step[] = [removePrime, leaveEmpty, keepBytes, leave]

@@ -86,7 +86,7 @@ describe('whatever happens to a claim while it is filled', () => {
         if (resolved !== undefined)
           expect(volume.status.content).toBe(`ReadOnly ${(JSON.parse(resolved) as { version: string }).version}`)
         expect(volume.spec.persistentVolumeReclaimPolicy).toBe('Delete')
-        expect(volume.metadata.annotations).toEqual({})
+        expect(volume.metadata.annotations ?? {}).toEqual({})
         expect(api.all(kinds.Volume)).toHaveLength(1)
         expect(api.all(kinds.Claim)).toHaveLength(1)
       }),

@@ -1,7 +1,7 @@
 import type { DatasetSpec } from '../../../api/dataset.ts'
 import type { DatasetVersion } from '../../../api/dataset-version.ts'
 import type { KubeObject } from '../../../api/meta.ts'
-import { annotations } from '../../../api/names.ts'
+import { annotations, finalizers } from '../../../api/names.ts'
 import { annotate, sameObject } from '../../../desired/json-patch.ts'
 import type { Plan } from '../../../kube/types.ts'
 import type { Source, World } from '../world.ts'
@@ -98,7 +98,8 @@ const ask = ({ dataset, versions }: Found, selector: string): Resolution =>
 const working = (world: World, source: Found): Resolution | Plan => {
   const open = world.claim.metadata.annotations?.[annotations.openVersion] ?? source.named?.metadata.name
   const version = source.versions.find(({ metadata }) => metadata.name === open)
-  if (version?.status?.sequence === undefined)
+  // Guarded, so that it can't go while the claim holds its bytes.
+  if (version?.status?.sequence === undefined || !version.metadata.finalizers?.includes(finalizers.version))
     return waits(
       world,
       'VersionOnItsWay',

@@ -2,7 +2,7 @@ import type { DatasetVersion } from '../../../api/dataset-version.ts'
 import { annotations, finalizers } from '../../../api/names.ts'
 import { annotate, removeFinalizers, sameObject } from '../../../desired/json-patch.ts'
 import { type Rescued, readRescued, rescueClaim } from '../../../desired/rescue.ts'
-import { type Claim, rescuedAnnotation, settledAnnotation } from '../../../desired/volumes.ts'
+import { type Claim, rescuedAnnotation } from '../../../desired/volumes.ts'
 import type { Plan } from '../../../kube/types.ts'
 import type { World } from '../world.ts'
 import { belongsTo, claimRef, handedOver, isActive, isBound, isLeaving, isOutput, volumeRef } from './facts.ts'
@@ -26,23 +26,22 @@ export const leaveEmpty = (world: World): Plan | undefined => {
   return release(world)
 }
 
-/** What a commit needs; of a version that is gone, what is known without it. */
-const rescuedOf = ({ claim, source }: World, version: DatasetVersion | undefined): Rescued => {
-  const { spec, status = {} } = version ?? {}
+const rescuedOf = ({ claim, source }: World, version: DatasetVersion): Rescued => {
+  const { metadata, spec, status = {} } = version
   const dataset = 'missing' in source ? undefined : source.dataset
   return {
-    namespace: claim.metadata.namespace ?? '',
-    dataset: spec?.dataset ?? dataset?.metadata.name ?? claim.spec.dataSourceRef?.name ?? '',
+    namespace: metadata.namespace ?? '',
+    dataset: spec.dataset,
     datasetUid: dataset?.metadata.uid,
-    name: version?.metadata.name ?? claim.metadata.annotations?.[annotations.openVersion] ?? '',
-    uid: version?.metadata.uid,
+    name: metadata.name,
+    uid: metadata.uid,
     phase: status.phase,
     sequence: status.sequence,
     openedAt: status.openedAt,
     parent: status.parent,
     base: status.base,
-    message: spec?.message,
-    tags: spec?.tags,
+    message: spec.message,
+    tags: spec.tags,
     writer: status.writer,
     producedBy: status.producedBy,
     inputs: status.inputs,
@@ -96,32 +95,27 @@ const rescueBytes = (world: World, rescued: Rescued, heardBy: (name: string) => 
   return point(world, rescue) ?? (dying || heardBy(rescue.metadata.name) ? undefined : { requeueAfter: 30_000 })
 }
 
-/** Whether the claim holds bytes that a version wants, or that nobody said are safe. */
-const holdsBytes = ({ claim, written }: World): boolean => {
-  const last = lastOf(written)
-  if (last !== undefined) return !isDone(last)
-  const open = claim.metadata.annotations?.[annotations.openVersion]
-  return open !== undefined && open !== claim.metadata.annotations?.[settledAnnotation]
-}
-
-/** What is written on the claim and not committed moves to a rescue claim, once no pod writes any more. */
+/**
+ * What is written on the claim and not committed moves to a rescue claim, once no pod writes any more. A version whose bytes are needed does not go
+ * before they are elsewhere (its own finalizer, from before the claim was filled): without one there is nothing to keep.
+ */
 export const keepBytes = (world: World): Plan | undefined => {
   const { users, written } = world
   const running = users.find(isActive)
   if (running !== undefined) return waits(world, 'InUse', `Goes when pod ${running.metadata.name} has ended.`, 10_000)
-  if (!holdsBytes(world)) return undefined
   const last = lastOf(written)
+  if (last === undefined || isDone(last)) return undefined
   // It decides by what it sees of the claim and its pods, not by the rescue; nothing waits in a circle.
-  if (last !== undefined && isUndecided(last)) return { requeueAfter: 5_000 }
-  return rescueBytes(world, rescuedOf(world, last), (name) => last === undefined || last.status?.claimName === name)
+  if (isUndecided(last)) return { requeueAfter: 5_000 }
+  return rescueBytes(world, rescuedOf(world, last), (name) => last.status?.claimName === name)
 }
 
 /** The namespace of a rescue claim is being deleted as well: its bytes move on. */
 export const moveOn = (world: World): Plan | undefined => {
   const { claim, config } = world
   if (!keeper(world).dying || claim.metadata.namespace === config.rescueNamespace) return undefined
-  const rescued = readRescued(claim) ?? rescuedOf(world, undefined)
-  return rescueBytes(world, rescued, () => true) ?? release(world)
+  const rescued = readRescued(claim)
+  return rescued === undefined ? release(world) : (rescueBytes(world, rescued, () => true) ?? release(world))
 }
 
 /** The last step: nothing is on the claim that is not somewhere else. */

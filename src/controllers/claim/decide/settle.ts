@@ -1,11 +1,9 @@
 import { annotations, finalizers } from '../../../api/names.ts'
 import { annotate, removeFinalizers, sameObject } from '../../../desired/json-patch.ts'
-import { settledAnnotation } from '../../../desired/volumes.ts'
 import type { Plan } from '../../../kube/types.ts'
 import type { World } from '../world.ts'
 import { belongsTo, claimRef, isBound, isOutput, resolvedOf, volumeRef } from './facts.ts'
 
-import { isDone, lastOf } from './versions.ts'
 import { letGo, retain } from './volume-ops.ts'
 
 /** Read-only and private volumes follow their class's policy again; those with an output are kept until that is safe. */
@@ -21,14 +19,6 @@ export const keepOutput = ({ claim, volume }: World): Plan | undefined => {
   if (!isOutput(claim) || !belongsTo(volume, claim)) return undefined
   const ops = retain(volume!)
   return ops.length === 0 ? undefined : { patch: [{ ref: volumeRef(volume!), ops: [sameObject(volume!), ...ops] }] }
-}
-
-/** Remembers that the bytes of a version are safe: the version itself may go before the claim does. */
-export const noteSettled = ({ claim, written }: World): Plan | undefined => {
-  const last = lastOf(written)
-  if (!isOutput(claim) || last === undefined || !isDone(last)) return undefined
-  const ops = annotate(claim, { [settledAnnotation]: last.metadata.name })
-  return ops.length === 0 ? undefined : { patch: [{ ref: claimRef(claim), ops: [sameObject(claim), ...ops] }] }
 }
 
 /** Nothing of the filling is left. */
