@@ -6,13 +6,13 @@ import {
   type ListMultipartUploadsCommandOutput,
 } from '@aws-sdk/client-s3'
 import { type ObjectInfo, type ObjectStore, StoreError } from '../object-store.ts'
+import { probeStore } from '../probe.ts'
 import { defaultRetryPolicy, type RetryPolicy } from '../retry.ts'
 import { type CredentialSource, openClient, type S3Address } from './client.ts'
 import { abortable, callStore, type S3Deps } from './deps.ts'
 import { getObject } from './get.ts'
 import { infoOf } from './info.ts'
 import { listObjects } from './list.ts'
-import { probeStore } from './probe.ts'
 import { putObject } from './put.ts'
 import { abortUpload, uploadObject } from './upload.ts'
 

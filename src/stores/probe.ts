@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { Readable } from 'node:stream'
-import { type Capabilities, type ObjectStore, StoreError } from '../object-store.ts'
+import { type Capabilities, type ObjectStore, StoreError } from './object-store.ts'
 
 const refused = async (work: Promise<unknown>, as: 'exists' | 'changed'): Promise<boolean> => {
   try {

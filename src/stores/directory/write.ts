@@ -1,0 +1,99 @@
+import { randomUUID } from 'node:crypto'
+import { type FileHandle, link, mkdir, open, rename, rm, rmdir, stat, unlink } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import type { Readable } from 'node:stream'
+import { type ObjectInfo, type PutOptions, StoreError } from '../object-store.ts'
+import { etagOf } from './etag.ts'
+import { unfinished } from './paths.ts'
+
+const codeOf = (error: unknown): string | undefined => (error as NodeJS.ErrnoException).code
+
+/** A directory may vanish between its making and its use, when the last file in it is removed: then once more. */
+const inDirectory = async <T>(directory: string, work: () => Promise<T>): Promise<T> => {
+  for (let attempt = 1; ; attempt++) {
+    await mkdir(directory, { recursive: true })
+    try {
+      return await work()
+    } catch (error) {
+      if (codeOf(error) !== 'ENOENT' || attempt === 5) throw error
+    }
+  }
+}
+
+const openTemporary = (directory: string): Promise<{ handle: FileHandle; path: string }> =>
+  inDirectory(directory, async () => {
+    const path = join(directory, `${unfinished}${randomUUID()}`)
+    return { handle: await open(path, 'wx', 0o644), path }
+  })
+
+const etagAt = async (path: string): Promise<string | undefined> => {
+  try {
+    return etagOf(await stat(path, { bigint: true }))
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return undefined
+    throw error
+  }
+}
+
+/** Gives the finished file its name. `ifAbsent` is as atomic as link(2); `ifMatch` looks first, so it guards against the past, not against a race. */
+const publish = async (temporary: string, path: string, key: string, options: PutOptions): Promise<void> => {
+  if (options.ifAbsent) {
+    try {
+      await link(temporary, path)
+    } catch (error) {
+      throw codeOf(error) === 'EEXIST' ? new StoreError('exists', `${key} is there already`, key) : error
+    }
+    await unlink(temporary)
+    return
+  }
+  if (options.ifMatch !== undefined && (await etagAt(path)) !== options.ifMatch)
+    throw new StoreError('changed', `${key} is another object now than it was`, key)
+  await rename(temporary, path)
+}
+
+/** Writes a file under a name that nobody sees, syncs it, and then gives it its own. */
+export const writeFileAtomically = async (
+  path: string,
+  key: string,
+  bytes: Readable | Uint8Array,
+  size: number,
+  options: PutOptions,
+): Promise<ObjectInfo> => {
+  const { handle, path: temporary } = await openTemporary(dirname(path))
+  try {
+    let written = 0
+    const chunks = bytes instanceof Uint8Array ? [bytes] : (bytes as AsyncIterable<Uint8Array>)
+    for await (const chunk of chunks) {
+      options.signal?.throwIfAborted()
+      await handle.write(chunk)
+      written += chunk.length
+    }
+    if (written !== size) throw new StoreError('changed', `${key} is not as long as it was said to be`, key)
+    await handle.sync()
+    const etag = etagOf(await handle.stat({ bigint: true }))
+    await publish(temporary, path, key, options)
+    return { size, etag }
+  } catch (error) {
+    await rm(temporary, { force: true })
+    throw error
+  } finally {
+    await handle.close()
+  }
+}
+
+/** Removes a file, and the directories above it that are empty then, up to the root. */
+export const removeFile = async (root: string, path: string): Promise<void> => {
+  try {
+    await unlink(path)
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR' || codeOf(error) === 'EISDIR') return
+    throw error
+  }
+  for (let directory = dirname(path); directory !== root; directory = dirname(directory)) {
+    try {
+      await rmdir(directory)
+    } catch {
+      return
+    }
+  }
+}
