@@ -61,7 +61,8 @@ export const podSpec = (options: PodOptions): object => {
     securityContext: {
       runAsUser: uid,
       runAsGroup: uid,
-      ...(options.fsGroup === undefined ? {} : { fsGroup: options.fsGroup }),
+      // As on any block volume: its root belongs to root, and the pod's group is let in.
+      ...(uid === 0 ? {} : { fsGroup: options.fsGroup ?? uid }),
       seccompProfile: { type: 'RuntimeDefault' },
     },
     containers: [
