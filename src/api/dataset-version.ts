@@ -104,6 +104,8 @@ export const DatasetVersionStatus = z.object({
       sequence: count('Its number.'),
       digest: sha256('Digest of its content.'),
       root: sha256('Digest of its root.'),
+      files: count('How many files.').optional(),
+      bytes: count('How many bytes.').optional(),
     })
     .optional()
     .meta({ description: 'What the working volume started with.' }),

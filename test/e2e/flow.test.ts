@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { getObject, listKeys, putObject, sha256 } from '../../scripts/lib/objects.ts'
 import { Claim, Dataset, DatasetVersion, Pod } from '../../src/api/kinds.ts'
-import { claim, dataset, openWorld, pod, type World } from './world.ts'
+import { claim, dataset, openWorld, pod, type Seen, type World } from './world.ts'
 
 /** Issue's flow a to e, one story: each test goes on where the last one ended. */
 describe('the life of data', () => {
@@ -37,8 +37,14 @@ describe('the life of data', () => {
   })
 
   test('spec.volume keeps the claim ready before any pod exists', async () => {
-    const ready = await world.expectBound('photos-v1')
-    expect(ready.metadata.finalizers ?? []).not.toContain('granary.dev/populate')
+    await world.expectBound('photos-v1')
+    const pods = await world.list<Seen>(Pod, world.namespace)
+    expect(pods.filter((it) => it.metadata.labels?.['granary.dev/role'] !== 'mover')).toEqual([])
+    await world.expectObject(
+      Claim,
+      'photos-v1',
+      (it) => !(it.metadata.finalizers ?? []).includes('granary.dev/populate'),
+    )
   })
 
   test('a claim with a dataSourceRef is populated and mounted read-only, byte for byte', async () => {

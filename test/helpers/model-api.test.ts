@@ -1,8 +1,11 @@
 import { describe, expect, test } from 'vitest'
-import { Claim, Dataset, Job, Namespace, Pod } from '../../src/api/kinds.ts'
+import { Claim, Job, Namespace, Pod } from '../../src/api/kinds.ts'
 import type { Condition, Controller, KubeObject } from '../../src/kube/types.ts'
 import { crashEverywhere, drive } from './drive.ts'
 import { ModelApi } from './model-api.ts'
+
+/** A kind of our own, with a status that no schema declares. */
+const Example = { apiVersion: 'example.org/v1', kind: 'Example', plural: 'examples', namespaced: true }
 
 interface Thing extends KubeObject {
   spec?: Record<string, unknown>
@@ -10,8 +13,8 @@ interface Thing extends KubeObject {
 }
 
 const dataset = (name = 'mnist', metadata = {}): Thing => ({
-  apiVersion: Dataset.apiVersion,
-  kind: 'Dataset',
+  apiVersion: Example.apiVersion,
+  kind: 'Example',
   metadata: { name, namespace: 'vision', ...metadata },
   spec: {},
 })
@@ -26,7 +29,7 @@ const job = (name: string, owner: KubeObject): Thing => ({
     ],
   },
 })
-const ref = (object: KubeObject, kind = Dataset) => ({ kind, namespace: 'vision', name: object.metadata.name })
+const ref = (object: KubeObject, kind = Example) => ({ kind, namespace: 'vision', name: object.metadata.name })
 const caught = (call: Promise<unknown>) =>
   call.then(
     () => undefined,
@@ -40,7 +43,7 @@ describe('the model of the API server', () => {
     expect(made.status).toBeUndefined()
     expect(made.metadata).toMatchObject({ generation: 1, uid: expect.any(String), resourceVersion: expect.any(String) })
     expect(await caught(api.create(dataset()))).toMatchObject({ isAlreadyExists: true, isConflict: false })
-    const next = api.change<Thing>(Dataset, 'vision', 'mnist', (object) => {
+    const next = api.change<Thing>(Example, 'vision', 'mnist', (object) => {
       object.spec = { description: 'x' }
     })
     expect(next.metadata.generation).toBe(2)
@@ -92,9 +95,9 @@ describe('the model of the API server', () => {
     await api.create({ ...job('pod', child), apiVersion: 'v1', kind: 'Pod' })
     expect(await caught(api.delete({ ...ref(made), uid: 'another' }))).toMatchObject({ isConflict: true })
     await api.delete({ ...ref(made), uid: made.metadata.uid ?? '' })
-    expect(api.find(Dataset, 'vision', 'mnist')?.metadata.deletionTimestamp).toBeDefined()
+    expect(api.find(Example, 'vision', 'mnist')?.metadata.deletionTimestamp).toBeDefined()
     await api.patch(ref(made), [{ op: 'remove', path: '/metadata/finalizers/0' }])
-    expect([api.all(Dataset), api.all(Job), api.all(Pod)]).toEqual([[], [], []])
+    expect([api.all(Example), api.all(Job), api.all(Pod)]).toEqual([[], [], []])
   })
 
   test('a namespace that goes refuses what is new and waits for what holds', async () => {
@@ -115,12 +118,12 @@ describe('the model of the API server', () => {
   })
 })
 
-/** A small controller: a Job per Dataset, then a status from it. `careless` makes another Job each time it looks. */
+/** A small controller: a Job per Example, then a status from it. `careless` makes another Job each time it looks. */
 const toy = (careless = false): Controller => {
   const controller: Controller<{ dataset: Thing; job: Thing | undefined; jobs: number }> = {
     name: 'toy',
     watches: [
-      { kind: Dataset, keys: ({ metadata }) => [`${metadata.namespace}/${metadata.name}`] },
+      { kind: Example, keys: ({ metadata }) => [`${metadata.namespace}/${metadata.name}`] },
       {
         kind: Job,
         keys: ({ metadata }) => (metadata.ownerReferences ?? []).map(({ name }) => `${metadata.namespace}/${name}`),
@@ -128,7 +131,7 @@ const toy = (careless = false): Controller => {
     ],
     observe: async (reader, key) => {
       const [namespace, name] = key.split('/') as [string, string]
-      const found = await reader.get<Thing>(Dataset, namespace, name)
+      const found = await reader.get<Thing>(Example, namespace, name)
       const jobs = await reader.byIndex<Thing>(Job, 'owner', name)
       return found && { dataset: found, job: jobs.at(-1), jobs: jobs.length }
     },
@@ -166,7 +169,7 @@ describe('drive', () => {
   test('runs to the end, timers and actors included', async () => {
     const api = prepare()
     const driven = await drive(api, { controllers: () => [toy()], indexes, actors: [mover] })
-    expect(api.find<Thing>(Dataset, 'vision', 'mnist')?.status).toEqual({ phase: 'Done' })
+    expect(api.find<Thing>(Example, 'vision', 'mnist')?.status).toEqual({ phase: 'Done' })
     expect(driven.errors).toEqual([])
   })
 

@@ -20,6 +20,7 @@ import {
   withoutTimes,
 } from './model/facts.ts'
 import { patchJson } from './model/json-patch.ts'
+import { undeclaredField } from './model/schema.ts'
 
 /**
  * An API server in memory, for tests that ask "and if it crashes right here?". It implements KubeClient, and of the server's behaviour what controllers
@@ -165,6 +166,8 @@ export class ModelApi implements KubeClient {
     return this.#call('applyStatus', kindOf(object), namespace, name, () => {
       const stored = this.#stored({ kind: kindOf(object), name, ...(namespace ? { namespace } : {}) })
       this.#precondition(stored, object)
+      const undeclared = undeclaredField(stored.object.kind, status)
+      if (undeclared !== undefined) throw new Error(`${undeclared}: field not declared in schema`)
       return this.#applyTo(stored, { status: structuredClone(status) }, `status:${fieldManager}`) as T
     })
   }
