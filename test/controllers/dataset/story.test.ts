@@ -262,3 +262,36 @@ test('whatever call the operator dies at, the end is the same', async () => {
   })
   expect(tried).toBeGreaterThan(20)
 })
+
+test('a quota that refuses the pods of looks is said with the words of the API server, and heals', async () => {
+  const api = modelWith(provider(), withSource())
+  let open = false
+  const refuse: Actor = (model) => {
+    const jobs = model.all(kinds.Job).filter((job) => !model.find(kinds.Event, namespace, job.metadata.name))
+    if (open) return false
+    for (const job of jobs)
+      model.seed({
+        apiVersion: 'v1',
+        kind: 'Event',
+        metadata: { name: job.metadata.name, namespace },
+        involvedObject: { uid: job.metadata.uid },
+        reason: 'FailedCreate',
+        message: 'pods "x" is forbidden: exceeded quota: none',
+      } as never)
+    return jobs.length > 0
+  }
+  const mover = calmMover(() => 'one')
+  const world = options(
+    refuse,
+    (model) => (open ? mover(model) : false),
+    commitImports(() => 'one'),
+  )
+  await drive(api, { ...world, horizon: 60_000 })
+  expect(condition(api, 'SourceReachable')).toBe('False QuotaExceeded')
+  expect(condition(api, 'StoreReachable')).toBe('False QuotaExceeded')
+  expect(find(api).status?.conditions?.find((one) => one.type === 'Ready')?.message).toContain('exceeded quota: none')
+  open = true
+  await drive(api, { ...world, horizon: 60_000 })
+  expect(condition(api, 'Ready')).toBe('True Ready')
+  expect(condition(api, 'SourceReachable')).toBe('True Reachable')
+})

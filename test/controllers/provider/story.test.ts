@@ -143,7 +143,7 @@ test('a quota that refuses the pod is said with the words of the API server', as
     return true
   }
   await drive(api, { ...options(refused), horizon: 60_000 })
-  expect(conditions(api)).toMatchObject({ Reachable: 'Unknown QuotaExceeded', Ready: 'False QuotaExceeded' })
+  expect(conditions(api)).toMatchObject({ Reachable: 'False QuotaExceeded', Ready: 'False QuotaExceeded' })
   expect(find(api).status?.conditions?.find((one) => one.type === 'Ready')?.message).toContain('exceeded quota: none')
 })
 

@@ -108,9 +108,9 @@ export const adopt: Step = (world, draft) => {
   })
   if (now.state === 'failed') failed(world, draft, state, now)
   else if (now.state === 'done' && now.result.op === 'Adopt') takeOver(world, draft, state, now.result)
-  else movesOn(world, draft, now, 'StoreReachable')
+  else draft.held = movesOn(world, draft, now, 'StoreReachable') ?? draft.held
   const failure = draft.status.adoption?.lastFailure
-  if (failure) {
+  if (failure && draft.held?.reason === 'Adopting') {
     const why = { reason: reasonOf(failure.reason), message: failure.message }
     draft.held = why
     if (failure.reason === 'AdoptionRequired') draft.stalled = why

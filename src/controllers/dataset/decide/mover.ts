@@ -5,7 +5,7 @@ import { attemptOf } from '../../../desired/labels.ts'
 import type { MoverAccess } from '../../../desired/location.ts'
 import { moverJob } from '../../../desired/mover-job.ts'
 import type { World } from '../world.ts'
-import { type Draft, lookAgainAt, say } from './draft.ts'
+import { type Draft, lookAgainAt, say, type Why } from './draft.ts'
 
 /** A reason of the table; a mover that says another one failed in a way of its own. */
 export const reasonOf = (reason: string): ReasonName =>
@@ -71,8 +71,15 @@ export const cleanUp = (world: World, draft: Draft, op: Operation): void => {
 }
 
 /** Says on the condition what a mover waits for, if that is worth a word. */
-export const movesOn = (world: World, draft: Draft, now: Attempt, type: 'SourceReachable' | 'StoreReachable'): void => {
-  if (now.state !== 'waiting') return
-  if (now.reason !== 'QuotaExceeded' && now.reason !== 'PodRefused' && now.reason !== 'NodeLost') return
-  say(world, draft, { type, status: 'Unknown', reason: now.reason, message: now.message })
+export const movesOn = (
+  world: World,
+  draft: Draft,
+  now: Attempt,
+  type: 'SourceReachable' | 'StoreReachable',
+): Why | undefined => {
+  if (now.state !== 'waiting') return undefined
+  if (now.reason !== 'QuotaExceeded' && now.reason !== 'PodRefused' && now.reason !== 'NodeLost') return undefined
+  const why = { reason: now.reason, message: now.message }
+  say(world, draft, { type, status: 'False', ...why })
+  return why
 }

@@ -74,14 +74,16 @@ const succeeded = (world: World, draft: Draft, last: LastSync, found: Exclude<Lo
   })
 }
 
+const filtered = ({ spec: { source } }: World): string =>
+  source?.include || source?.exclude ? ' that include and exclude let through' : ''
+
 const finish = (world: World, draft: Draft, last: LastSync, looked: Looked | undefined) => {
   if (!looked) return failed(world, draft, last, { reason: 'MoverFailed', message: 'The mover listed nothing.' })
   if ('reason' in looked) return failed(world, draft, last, looked)
   if (looked.objects === 0 && !world.spec.source?.allowEmpty)
     return failed(world, draft, last, {
       reason: 'SourceEmpty',
-      message:
-        'There is no object under the prefix: mend spec.source.prefix, upload the data, or set allowEmpty: true.',
+      message: `There is no object under the prefix "${world.spec.source?.prefix ?? ''}"${filtered(world)}: mend spec.source, upload the data, or set spec.source.allowEmpty: true.`,
     })
   return succeeded(world, draft, last, looked)
 }

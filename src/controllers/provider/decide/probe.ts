@@ -132,7 +132,7 @@ const meanwhile = (world: World, input: AttemptInput, now: Attempt): Outcome => 
   const { lastFailure, capabilities } = world.provider.status ?? {}
   if (refused) {
     const why = { reason: now.reason as ReasonName, message: now.message }
-    return { status: {}, conditions: [{ type: 'Reachable', status: 'Unknown', ...why }], plan, notReady: why }
+    return { status: {}, conditions: [{ type: 'Reachable', status: 'False', ...why }], plan, notReady: why }
   }
   if (lastFailure)
     return {
