@@ -8,7 +8,7 @@ import { importChanges } from './decide/imports.ts'
 import { checkLimits } from './decide/limits.ts'
 import { giveNumbers, settleReservations } from './decide/numbers.ts'
 import { openOutputs } from './decide/outputs.ts'
-import { resolveStore } from './decide/store.ts'
+import { settleStore } from './decide/store.ts'
 import { summarize } from './decide/summary.ts'
 import { sync } from './decide/sync.ts'
 import { keepVolumes } from './decide/volumes.ts'
@@ -20,7 +20,7 @@ const stopWhenLeaving: Step = (world) => (world.dataset.metadata.deletionTimesta
 const steps: Step[] = [
   tellHistory,
   checkLimits,
-  resolveStore,
+  settleStore,
   adopt,
   settleReservations,
   giveNumbers,

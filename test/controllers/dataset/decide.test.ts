@@ -173,6 +173,14 @@ describe('stores', () => {
   })
 })
 
+test('a store that moved and came back is reachable again', () => {
+  const moved = statusOf(decide(world({ providers: [provider({ s3: { bucket: 'other' } })] }))) ?? {}
+  const plan = decide(world({ status: moved }))
+  expect(said(plan, 'StoreReachable')).toBe('True Reachable')
+  expect(said(plan, 'Ready')).toBe('True Ready')
+  expect(said(plan, 'Stalled')).toBeUndefined()
+})
+
 describe('when the source is looked at', () => {
   const starts = (given: Given) => {
     const status = statusOf(decide(world(given)))

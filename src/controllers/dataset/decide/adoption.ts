@@ -90,7 +90,7 @@ export const adopt: Step = (world, draft) => {
     return undefined
   }
   const store = storeOf(world)
-  if (!store || !('location' in store)) return 'stop'
+  if (!('location' in store)) return 'stop'
   draft.held = { reason: 'Adopting', message: 'Looks for earlier versions in the store.' }
   const { name, namespace = '', uid = '', generation } = world.dataset.metadata
   const access = moverAccess('store', store.location)

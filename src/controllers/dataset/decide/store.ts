@@ -1,33 +1,20 @@
-import { type Resolution, type ResolvedLocation, resolveLocation, storedAt } from '../../../desired/location.ts'
+import { findCondition } from '../../../api/conditions.ts'
+import type { ResolvedLocation } from '../../../desired/location.ts'
+import { resolveStore } from '../../../desired/store.ts'
 import type { World } from '../world.ts'
 import { type Step, say, tell, unsay } from './draft.ts'
 
-/** Where versions lie below a store that says nothing else. */
-const defaultPrefix = 'granary/'
-
 type StoreStatus = NonNullable<NonNullable<World['dataset']['status']>['store']>
 
-/** The store that the spec, the namespace or the operator's config names; undefined if none does. */
-const wantedStore = (world: World): Resolution | undefined => {
-  const { spec, providers, config } = world
-  const named = spec.store
-  if (named) return resolveLocation({ ...named, prefix: named.prefix ?? defaultPrefix }, providers)
-  const byDefault = providers
-    .filter((provider) => provider.spec.default && !provider.metadata.deletionTimestamp)
-    .sort((a, b) => (a.metadata.creationTimestamp ?? '').localeCompare(b.metadata.creationTimestamp ?? ''))[0]
-  if (byDefault) return resolveLocation({ provider: byDefault.metadata.name, prefix: defaultPrefix }, providers)
-  if (!config.defaultStore) return undefined
-  return resolveLocation({ ...config.defaultStore, prefix: config.defaultStore.prefix ?? defaultPrefix }, providers)
-}
-
 /** Where this Dataset's versions are: the store with the Dataset's own directory as prefix. */
-export const storeOf = (world: World): Resolution | undefined => {
-  const { name, namespace = '' } = world.dataset.metadata
-  const resolution = wantedStore(world)
-  return resolution && 'location' in resolution
-    ? { location: storedAt(resolution.location, namespace, name) }
-    : resolution
-}
+export const storeOf = ({ dataset, spec, providers, config }: World): ReturnType<typeof resolveStore> =>
+  resolveStore({
+    namespace: dataset.metadata.namespace ?? '',
+    name: dataset.metadata.name,
+    store: spec.store,
+    providers,
+    defaultStore: config.defaultStore,
+  })
 
 const statusOf = ({ s3, gcs, prefix, provider }: ResolvedLocation): StoreStatus => ({
   ...(provider === undefined ? {} : { provider }),
@@ -48,18 +35,11 @@ const describe = ({ kind, bucket, prefix }: StoreStatus): string =>
   `${kind === 'gcs' ? 'gs' : kind}://${bucket}/${prefix}`
 
 /** Resolves the store, and keeps to it once a number was given. */
-export const resolveStore: Step = (world, draft) => {
+export const settleStore: Step = (world, draft) => {
   const resolution = storeOf(world)
-  if (!resolution) {
-    draft.stalled = {
-      reason: 'NoStore',
-      message:
-        "Nothing says where versions are kept: write spec.store, make a StorageProvider with default: true in this namespace, or set the operator's --default-store.",
-    }
-    return 'stop'
-  }
   if (!('location' in resolution)) {
-    draft.stalled = { reason: resolution.reason, message: `spec.store: ${resolution.message}` }
+    const message = world.spec.store ? `spec.store: ${resolution.message}` : resolution.message
+    draft.stalled = { reason: resolution.reason, message }
     return 'stop'
   }
   const wanted = statusOf(resolution.location)
@@ -75,6 +55,8 @@ export const resolveStore: Step = (world, draft) => {
     unsay(draft, 'StoreReachable')
     tell(world, draft, { type: 'Normal', reason: 'StoreChanged', message: `Versions will be in ${describe(wanted)}.` })
   }
+  if (findCondition(draft.status.conditions, 'StoreReachable')?.reason === 'StoreMoved')
+    say(world, draft, { type: 'StoreReachable', status: 'True', reason: 'Reachable', message: 'The store is back.' })
   draft.status.store = wanted
   return undefined
 }
