@@ -44,3 +44,5 @@ export const handedOverAnnotation = 'granary.dev/handed-over-at'
 export const rescuedAnnotation = 'granary.dev/rescued'
 /** The scheduler's choice for a claim that waits for its first consumer. */
 export const selectedNodeAnnotation = 'volume.kubernetes.io/selected-node'
+/** On a rescue claim, by a person: `namespace/dataset`, where its bytes shall become a version. */
+export const adoptIntoAnnotation = 'granary.dev/adopt-into'

@@ -3,17 +3,24 @@ import type { DatasetVersion } from '../../api/dataset-version.ts'
 import * as kinds from '../../api/kinds.ts'
 import { annotations, labels, primeName, rescueName } from '../../api/names.ts'
 import { parseSpec } from '../../api/schema.ts'
+import { adoptedName } from '../../desired/adopt.ts'
 import { needsEvents } from '../../desired/attempt.ts'
 import type { ProviderObject } from '../../desired/location.ts'
 import type { EventObject, JobObject, PodObject } from '../../desired/objects.ts'
 import { readRescued } from '../../desired/rescue.ts'
-import { type Claim, forClaimAnnotation, type StorageClass, type Volume } from '../../desired/volumes.ts'
+import {
+  adoptIntoAnnotation,
+  type Claim,
+  forClaimAnnotation,
+  type StorageClass,
+  type Volume,
+} from '../../desired/volumes.ts'
 import type { KubeObject, Reader } from '../../kube/types.ts'
 import { isBound, resolvedOf, roleOf } from './decide/facts.ts'
 import { fillAttempt } from './decide/fill.ts'
 import { selectedNode } from './decide/place.ts'
 import { index } from './indexes.ts'
-import type { ClaimConfig, Source, World } from './world.ts'
+import type { Adoption, ClaimConfig, Source, World } from './world.ts'
 
 /** How many aliases of aliases are followed. */
 const maxHops = 4
@@ -147,6 +154,21 @@ const observeRescue = async (reader: Reader, config: ClaimConfig, claim: Claim, 
   return found.find((one) => one?.metadata.labels?.[labels.ownerUid] === claim.metadata.uid)
 }
 
+const observeAdoption = async (reader: Reader, claim: Claim): Promise<Adoption | undefined> => {
+  const asked = claim.metadata.annotations?.[adoptIntoAnnotation]
+  if (roleOf(claim) !== 'rescue' || asked === undefined) return undefined
+  const [namespace = '', name = ''] = asked.split('/')
+  const adopted = adoptedName(name, claim)
+  return {
+    namespace,
+    name,
+    home: await get(reader, kinds.Namespace, undefined, namespace),
+    dataset: await get(reader, kinds.Dataset, namespace, name),
+    version: await get<DatasetVersion>(reader, kinds.DatasetVersion, namespace, adopted),
+    claim: await get<Claim>(reader, kinds.Claim, namespace, adopted),
+  }
+}
+
 const observeEvents = async (reader: Reader, world: World): Promise<EventObject[]> => {
   const job = world.prime === undefined ? undefined : needsEvents(fillAttempt(world, world.prime).input)
   if (job === undefined) return []
@@ -186,6 +208,7 @@ export const observe = async (
     users: await reader.byIndex<PodObject>(kinds.Pod, index.usedClaim, key),
     written: await observeWritten(reader, claim, source),
     rescue: await observeRescue(reader, config, claim, volume),
+    adoption: await observeAdoption(reader, claim),
   }
   const world = { ...bare, nodeGone: await observeNode(reader, bare) }
   return resolvedOf(claim) === undefined ? world : { ...world, events: await observeEvents(reader, world) }

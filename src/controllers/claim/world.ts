@@ -29,6 +29,16 @@ export type Source =
     }
   | { missing: string }
 
+/** What is there of the place that a person wants the bytes of a rescue claim in. */
+export interface Adoption {
+  namespace: string
+  name: string
+  home: KubeObject | undefined
+  dataset: KubeObject | undefined
+  version: DatasetVersion | undefined
+  claim: Claim | undefined
+}
+
 /** Everything that a decision about one claim looks at. Also used for rescue claims, of which only a part matters. */
 export interface World {
   /** Milliseconds since 1970. */
@@ -55,4 +65,6 @@ export interface World {
   written: DatasetVersion[]
   /** The claim that took over this claim's volume, or is about to. */
   rescue: Claim | undefined
+  /** Of a rescue claim that a person wants adopted. */
+  adoption: Adoption | undefined
 }

@@ -2,6 +2,7 @@ import { annotations, finalizers } from '../../../api/names.ts'
 import { removeFinalizers, sameObject } from '../../../desired/json-patch.ts'
 import type { Plan } from '../../../kube/types.ts'
 import type { World } from '../world.ts'
+import { adopt } from './adopt.ts'
 import { belongsTo, claimRef, isActive, isLeaving, volumeRef } from './facts.ts'
 import { moveOn } from './leave.ts'
 import { waits } from './say.ts'
@@ -15,18 +16,26 @@ const mayGo = ({ claim, written }: World): boolean => {
   return written.length > 0 && written.every(isDone)
 }
 
-/** A rescue claim stays until its bytes are committed or abandoned, whoever deletes it. */
+/** Nothing is on the claim any more: its volume belongs to another one, or somebody deleted it. */
+const isEmpty = ({ claim, volume }: World): boolean => claim.status?.phase === 'Lost' && !belongsTo(volume, claim)
+
+const stay = (world: World): Plan => {
+  const { claim } = world
+  if (!isLeaving(claim)) return {}
+  return (
+    moveOn(world) ??
+    waits(
+      world,
+      'DeletionBlocked',
+      `Holds bytes that are not committed: commit or abandon their version, or drop them with the annotation ${annotations.abandon}: ${claim.metadata.uid}.`,
+    )
+  )
+}
+
+/** A rescue claim stays until its bytes are committed, adopted or abandoned, whoever deletes it. */
 export const keepRescued = (world: World): Plan => {
   const { claim, volume, users } = world
-  if (!mayGo(world))
-    return isLeaving(claim)
-      ? (moveOn(world) ??
-          waits(
-            world,
-            'DeletionBlocked',
-            `Holds bytes that are not committed: commit or abandon their version, or drop them with the annotation ${annotations.abandon}: ${claim.metadata.uid}.`,
-          ))
-      : {}
+  if (!isEmpty(world) && !mayGo(world)) return adopt(world) ?? stay(world)
   if (users.some(isActive)) return { requeueAfter: 5_000 }
   const back = belongsTo(volume, claim) ? letGo(volume!) : []
   if (back.length > 0) return { live: true, patch: [{ ref: volumeRef(volume!), ops: back }] }
