@@ -62,7 +62,12 @@ export const contentOf = (
     }
     const { ref, version, digest, content } = found
     if (ref === undefined || version === undefined || digest === undefined) return undefined
-    return { ref, version, digest, ...(content === undefined ? {} : { content }) }
+    return {
+      ref,
+      version,
+      digest,
+      ...(content === undefined ? {} : { content: { sequence: content.sequence, root: content.root } }),
+    }
   } catch {
     return undefined
   }
