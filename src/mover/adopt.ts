@@ -1,7 +1,8 @@
-import { versionsPrefix } from '../manifest/keys.ts'
+import { layoutKey, versionsPrefix } from '../manifest/keys.ts'
 import type { CommitRecord } from '../manifest/types.ts'
 import type { ObjectStore } from '../stores/object-store.ts'
 import { claimDirectory, readCommit } from '../transfer/commit.ts'
+import { readSmall } from '../transfer/read-small.ts'
 import type { DoneOf, MoveDeps, SpecOf } from './deps.ts'
 
 /** Versions in one result: what a termination message can hold. */
@@ -38,7 +39,9 @@ export const runAdopt = async (deps: MoveDeps, spec: SpecOf<'Adopt'>): Promise<D
   const { signal } = deps
   const store = await deps.openStore(spec.store)
   const prefix = spec.store.prefix
-  await claimDirectory(store, prefix, spec.dataset, () => new Date(), signal)
+  // A directory that nobody has stays so: its first commit claims it. So a Dataset that never made a version leaves nothing that asks for adoption.
+  if (await readSmall(store, layoutKey(prefix), signal))
+    await claimDirectory(store, prefix, spec.dataset, () => new Date(), signal)
   const numbers = await numbersBelow(store, prefix, spec.before ?? Number.POSITIVE_INFINITY, signal)
   const versions: DoneOf<'Adopt'>['versions'] = []
   for (const n of numbers.slice(0, page)) {
