@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { Claim, Job, Namespace, Pod } from '../../src/api/kinds.ts'
+import { Claim, Dataset, Job, Namespace, Pod } from '../../src/api/kinds.ts'
 import type { Condition, Controller, KubeObject } from '../../src/kube/types.ts'
 import { crashEverywhere, drive } from './drive.ts'
 import { ModelApi } from './model-api.ts'
@@ -86,6 +86,27 @@ describe('the model of the API server', () => {
     ]
     expect(await caught(api.patch(ref(made), ops))).toMatchObject({ isConflict: true, code: 422 })
     expect(api.snapshot()).toEqual(before)
+  })
+
+  test('holds our kinds to their schemas', async () => {
+    const api = new ModelApi()
+    const wanted: Thing = { ...dataset(), apiVersion: Dataset.apiVersion, kind: 'Dataset' }
+    const made = await api.create(wanted)
+    const { resourceVersion: _, ...metadata } = made.metadata
+    const apply = (status: Record<string, unknown>) => caught(api.applyStatus({ ...made, metadata }, status, 'one'))
+    expect((await apply({ latest: { names: 'x' } })).message).toMatch(
+      '.status.latest.names: field not declared in schema',
+    )
+    expect(await apply({ versions: 'many' })).toMatchObject({
+      isInvalid: true,
+      message: expect.stringContaining('status.versions'),
+    })
+    expect(await apply({ conditions: [{ type: 'Ready' }] })).toMatchObject({
+      isInvalid: true,
+      message: expect.stringContaining('Required value'),
+    })
+    const other = { ...wanted, metadata: { ...wanted.metadata, name: 'other' }, spec: { description: 7 } }
+    expect(await caught(api.create(other))).toMatchObject({ isInvalid: true })
   })
 
   test('finalizers hold, then it goes with what it owns', async () => {

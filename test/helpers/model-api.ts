@@ -20,12 +20,12 @@ import {
   withoutTimes,
 } from './model/facts.ts'
 import { patchJson } from './model/json-patch.ts'
-import { undeclaredField } from './model/schema.ts'
+import { refuseInvalid, refuseUndeclared } from './model/schema.ts'
 
 /**
  * An API server in memory, for tests that ask "and if it crashes right here?". It implements KubeClient, and of the server's behaviour what controllers
  * can trip over: uids, resourceVersions, 404, AlreadyExists, conflicts, JSON patch with `test`, server-side apply with owners of fields, /status
- * apart from the rest, generation, finalizers, uid preconditions, ownerReferences, namespaces that are going, refusals by admission.
+ * apart from the rest, the schemas of our CRDs (without their CEL rules), generation, finalizers, uid preconditions, ownerReferences, namespaces that are going, refusals by admission.
  *
  *     const api = new ModelApi()
  *     api.seed({apiVersion: 'v1', kind: 'Namespace', metadata: {name: 'vision'}})
@@ -142,7 +142,8 @@ export class ModelApi implements KubeClient {
   async apply<T extends KubeObject>(object: T, fieldManager: string): Promise<T> {
     const { namespace, name } = object.metadata
     return this.#call('apply', kindOf(object), namespace, name, () => {
-      const { status: _, ...wanted } = structuredClone(object) as T & { status?: unknown }
+      const { status: _, ...wanted } = structuredClone(object) as T & { status?: unknown; spec?: unknown }
+      refuseUndeclared(object, 'spec', wanted.spec)
       const stored = this.#objects.get(idFor(kindOf(object), namespace, name))
       if (!stored) {
         if (object.metadata.uid !== undefined)
@@ -166,8 +167,7 @@ export class ModelApi implements KubeClient {
     return this.#call('applyStatus', kindOf(object), namespace, name, () => {
       const stored = this.#stored({ kind: kindOf(object), name, ...(namespace ? { namespace } : {}) })
       this.#precondition(stored, object)
-      const undeclared = undeclaredField(stored.object.kind, status)
-      if (undeclared !== undefined) throw new Error(`${undeclared}: field not declared in schema`)
+      refuseUndeclared(object, 'status', status)
       return this.#applyTo(stored, { status: structuredClone(status) }, `status:${fieldManager}`) as T
     })
   }
@@ -252,6 +252,7 @@ export class ModelApi implements KubeClient {
   }
 
   #admit(object: KubeObject, verb: 'create' | 'update') {
+    refuseInvalid(object)
     const refusal = this.admission(object, verb)
     if (refusal !== undefined) throw new ApiError(403, { reason: 'Forbidden', message: refusal })
   }

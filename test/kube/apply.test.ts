@@ -59,7 +59,7 @@ describe('carrying out a plan', () => {
     })
     const written = await run({
       events: [{ regarding: dataset, type: 'Normal', reason: 'R', message: 'm' }],
-      status: [{ object: unguarded(dataset), status: { a: 1 } }],
+      status: [{ object: unguarded(dataset), status: { versions: 1 } }],
       delete: [
         {
           kind: { apiVersion: 'v1', kind: 'ConfigMap', plural: 'configmaps', namespaced: true },
