@@ -15,26 +15,9 @@ import {
 import { manifestSink } from '../transfer/manifest-store.ts'
 import { readVersion } from '../transfer/read-version.ts'
 import { survey } from '../transfer/survey.ts'
-import type { DoneOf, MoveDeps, Run, SpecOf } from './deps.ts'
+import type { DoneOf, MoveDeps, Run } from './deps.ts'
 import { MoveFailure } from './failure.ts'
-
-type Spec = SpecOf<'Finalize'>
-
-const recordOf = ({ dataset, intent }: Spec, written: Pick<CommitRecord, 'root' | 'digest' | 'files' | 'bytes'>) => {
-  const { namespace, name, uid } = dataset
-  const { sequence, createdAt, parent, message, tags, producer, inputs } = intent
-  const { root, digest, files, bytes } = written
-  const of = { namespace, name, uid }
-  const record: CommitRecord = { layout: 1, dataset: of, sequence, createdAt, root, digest, files, bytes }
-  return Object.assign(
-    record,
-    parent !== undefined && { parent },
-    message !== undefined && { message },
-    tags !== undefined && { tags },
-    producer !== undefined && { producer },
-    inputs !== undefined && { inputs },
-  )
-}
+import { recordOf } from './record.ts'
 
 const doneOf = (record: CommitRecord, uploaded: number): DoneOf<'Finalize'> => {
   const { sequence, digest, root, files, bytes } = record

@@ -38,8 +38,15 @@ export const inherited = (entry: Entry, parent: number): Entry => {
   return { ...entry, o: parent }
 }
 
-const same = (before: Entry | undefined, size: number, sha256: string): before is Entry =>
-  before?.s === size && before.h === sha256 && before.x === undefined
+/**
+ * Whether a new version may say of a file what its parent says: not if that refers to another bucket than the source is now, or to the source at all
+ * when bytes are to be copied.
+ */
+export const reusable = (world: ImportWorld, before: Entry): boolean =>
+  before.u === undefined || (world.mode === 'Reference' && before.u.b === world.source.bucket)
+
+const known = (world: ImportWorld, before: Entry | undefined, size: number, sha256: string): before is Entry =>
+  before?.s === size && before.h === sha256 && before.x === undefined && reusable(world, before)
 
 const reference = async (world: ImportWorld, file: SourceFile, signal: AbortSignal): Promise<Entry> => {
   const { object, p } = file
@@ -62,7 +69,7 @@ const copySmall = async (world: ImportWorld, file: SourceFile, before: Entry | u
   const see = world.progress.bytes
   const bytes = await readObject(source, see, signal)
   const h = sha256Hex(bytes)
-  if (same(before, bytes.length, h)) return inherited(before, world.parent!)
+  if (known(world, before, bytes.length, h)) return inherited(before, world.parent!)
   await world.store.put(dataKey(world.prefix, world.sequence, file.p), bytes, { signal })
   return { p: file.p, s: bytes.length, h }
 }
@@ -73,8 +80,8 @@ const copyBig = async (world: ImportWorld, file: SourceFile, before: Entry | und
   const size = file.object.size
   // Of the same size as before: read it first, since most likely it is the same and nothing has to be written.
   if (before?.s === size) {
-    const known = await hashObject(source, see, signal)
-    if (same(before, size, known)) return inherited(before, world.parent!)
+    const sha256 = await hashObject(source, see, signal)
+    if (known(world, before, size, sha256)) return inherited(before, world.parent!)
   }
   const to = { store: world.store, key: dataKey(world.prefix, world.sequence, file.p) }
   return { p: file.p, s: size, h: await copyObject(source, to, see, signal) }

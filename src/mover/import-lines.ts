@@ -3,7 +3,7 @@ import type { Entry } from '../manifest/types.ts'
 import { makeBudget } from '../transfer/budget.ts'
 import { mapOrdered } from '../transfer/pool.ts'
 import type { SourceFile } from '../transfer/source.ts'
-import { type ImportWorld, importFile, inherited, memoryOf } from './import-file.ts'
+import { type ImportWorld, importFile, inherited, memoryOf, reusable } from './import-file.ts'
 
 /** Files at once, and the memory that they may take together. */
 const width = 64
@@ -36,9 +36,13 @@ const linesOf = (
 
 async function* none(): AsyncGenerator<never> {}
 
+const isAsBefore = (world: ImportWorld, { before, after }: Line): boolean =>
+  before !== undefined && after !== undefined && sameContent(before, after) && reusable(world, before)
+
 /**
  * Imports all files and gives the new version's entries in order; `undefined` if the content is the parent's. Nothing is given out before the first
  * difference: up to there the parent's own lines, read once more, are the new ones. So an unchanged source leaves nothing behind.
+ * Lines that point where the source is no more count as different, though the content is the same.
  */
 export const importLines = async (
   world: ImportWorld,
@@ -49,7 +53,7 @@ export const importLines = async (
   const lines = linesOf(world, files, readParent?.() ?? none(), signal)
   let equal = 0
   let next = await lines.next()
-  while (!next.done && next.value.before && next.value.after && sameContent(next.value.before, next.value.after)) {
+  while (!next.done && isAsBefore(world, next.value)) {
     equal++
     next = await lines.next()
   }

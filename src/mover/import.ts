@@ -1,4 +1,4 @@
-import type { Intent, MoveLocation } from '../api/move.ts'
+import type { MoveLocation } from '../api/move.ts'
 import { dataPrefix } from '../manifest/keys.ts'
 import type { CommitRecord } from '../manifest/types.ts'
 import { writeManifest } from '../manifest/write.ts'
@@ -11,29 +11,8 @@ import type { DoneOf, MoveDeps, SpecOf } from './deps.ts'
 import { MoveFailure } from './failure.ts'
 import { importLines } from './import-lines.ts'
 import { chooseMode } from './import-mode.ts'
+import { recordOf } from './record.ts'
 import { verifyStored } from './verify-stored.ts'
-
-/** The commit record of a version: everything in it comes from the intent and the manifest, so a retry writes the same bytes. */
-const recordOf = (
-  dataset: SpecOf<'Import'>['dataset'],
-  intent: Intent,
-  rest: Pick<CommitRecord, 'root' | 'digest' | 'files' | 'bytes' | 'import'>,
-): CommitRecord => {
-  const { sequence, createdAt, parent, message, tags, producer, inputs } = intent
-  const { namespace, name, uid } = dataset
-  return {
-    layout: 1,
-    dataset: { namespace, name, uid },
-    sequence,
-    createdAt,
-    ...rest,
-    ...(parent === undefined ? {} : { parent }),
-    ...(message === undefined ? {} : { message }),
-    ...(tags === undefined ? {} : { tags }),
-    ...(producer === undefined ? {} : { producer }),
-    ...(inputs === undefined ? {} : { inputs }),
-  }
-}
 
 const bucketOf = (location: MoveLocation): string => location.s3?.bucket ?? location.gcs?.bucket ?? ''
 
@@ -76,6 +55,8 @@ const already = (record: CommitRecord, { dataset, intent }: SpecOf<'Import'>): D
   }
 }
 
+async function* none(): AsyncGenerator<never> {}
+
 /**
  * Makes a version of what a prefix holds: lists it, reads every object once, stores or refers to it, and commits. Content that the parent has already
  * makes no version (`Unchanged`).
@@ -91,7 +72,7 @@ export const runImport = async (deps: MoveDeps, spec: SpecOf<'Import'>): Promise
   checkApart(spec)
   const sourceStore = await deps.openStore(spec.source)
   const source = { store: sourceStore, prefix: spec.source.prefix, rules: spec }
-  const chosen = await chooseMode(spec.mode, sourceStore, signal)
+  const chosen = await chooseMode(spec.mode, sourceStore, spec.source.prefix, signal)
   const listing = { versions: chosen.byVersion, signal }
   const planned = await summarize(source, listing)
   progress.expect(planned.objects, planned.bytes)
@@ -121,13 +102,15 @@ export const runImport = async (deps: MoveDeps, spec: SpecOf<'Import'>): Promise
     ...(summary.warnings.length > 0 ? { warnings: summary.warnings } : {}),
   }
   if (entries === undefined) {
+    // An earlier attempt may have seen a change that is no more.
+    await verifyStored(store, prefix, intent.sequence, none(), signal)
     const { fingerprint, skipped, objects, bytes } = summary
     const { digest, root } = parent!
     return { ...said, outcome: 'Unchanged', digest, root, files: objects, bytes, fingerprint, skipped }
   }
   const { root, rootDigest } = await writeManifest(entries, manifestSink(store, prefix, signal))
   await verifyStored(store, prefix, intent.sequence, readVersion(store, prefix, rootDigest, signal), signal)
-  const record = recordOf(dataset, intent, {
+  const record = recordOf(spec, {
     root: rootDigest,
     digest: root.digest,
     files: root.files,

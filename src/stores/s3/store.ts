@@ -68,8 +68,16 @@ export const openS3Store = async (address: S3Address, options: S3StoreOptions): 
         return infoOf(answer, answer.ContentLength)
       })
     } catch (error) {
-      if (error instanceof StoreError && error.failure === 'not-found') return undefined
-      throw error
+      if (!(error instanceof StoreError)) throw error
+      if (error.failure === 'not-found') return undefined
+      if (error.failure !== 'invalid') throw error
+      // Answers to HEAD have no body: a GET tells what the matter is (expired credentials, mostly).
+      const { info, body } = await getObject(deps, key, {
+        ...(version === undefined ? {} : { version }),
+        ...(signal ? { signal } : {}),
+      })
+      body.destroy()
+      return info
     }
   }
 

@@ -112,6 +112,18 @@ describe('importing through a faulty proxy', () => {
     expect((await readAll(direct.versioned, u!.k, { version: u!.v! })).toString()).toBe('two')
   })
 
+  test('versions that may not be read are not referred to', async () => {
+    await fill('versioned', { a: 'one' })
+    const denied = { kind: 'status' as const, status: 403 }
+    proxy.plan({ match: { query: /(^|&)versions(=|&|$)/ }, fault: denied })
+    const listed = await run(spec('versioned'))
+    proxy.plan({ match: { query: /versionId=/ }, fault: denied })
+    const read = await run(spec('versioned', { intent: { sequence: 2, createdAt: 'x' } }))
+    for (const done of [listed, read]) {
+      expect(done).toMatchObject({ mode: 'Copy', modeReason: expect.stringContaining('may not read') })
+    }
+  })
+
   test('a big object that changes while it is copied is drift, not a mixture', async () => {
     await fill('plain', { big: pattern(12 * MiB) })
     proxy.plan(

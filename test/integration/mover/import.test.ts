@@ -131,6 +131,23 @@ describe('importing on a real server', () => {
     expect(await keysUnder('data/v4/')).toEqual([])
   })
 
+  test('a source that moved to another bucket: lines that refer to the old one are not inherited', async () => {
+    await fill(versioned, { a: 'one', b: 'two' })
+    const first = await run(spec('versioned', 1))
+    await fill(plain, { a: 'one', b: 'two' })
+    const second = await run(spec('plain', 2, { parent: parentOf(first) }))
+    expect(second).toMatchObject({ outcome: 'Committed', mode: 'Copy', digest: first.digest })
+    expect((await entriesOf(second.root)).map(({ u, o }) => [u, o])).toEqual([
+      [undefined, undefined],
+      [undefined, undefined],
+    ])
+    expect(await keysUnder('data/')).toEqual(['data/v2/a', 'data/v2/b'])
+    const leftover = `granary/${at}set/data/v3/a`
+    await store.put(leftover, Buffer.from('x'))
+    expect(await run(spec('plain', 3, { parent: parentOf(second) }))).toMatchObject({ outcome: 'Unchanged' })
+    expect(await store.head(leftover)).toBeUndefined()
+  })
+
   test('what an earlier attempt left is removed before the commit', async () => {
     await fill(plain, { a: 'one' })
     await store.put(`granary/${at}set/data/v1/left/over`, Buffer.from('x'))

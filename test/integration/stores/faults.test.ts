@@ -220,6 +220,14 @@ describe('the S3 store behind a faulty proxy', () => {
     })
   })
 
+  test('a HEAD has no body to say why: the reason comes from a GET', async () => {
+    proxy.plan(
+      { match: { method: 'HEAD' }, fault: { kind: 'status', status: 400 } },
+      { match: { method: 'GET' }, fault: { kind: 'status', status: 400, code: 'ExpiredToken' } },
+    )
+    expect(await fails(store.head('small'))).toBe('credentials')
+  })
+
   test('stopping stops at once', async () => {
     proxy.plan({ match: { key: /^small$/ }, fault: { kind: 'status', status: 503, retryAfter: 600 } })
     const stop = new AbortController()
