@@ -1,9 +1,10 @@
-import { annotations } from '../../../api/names.ts'
+import { annotations, parseVersionTag } from '../../../api/names.ts'
 import { hasRun, isWriter, writingContainer } from '../pods.ts'
 import { activeWriters, endedWell, usersOf } from '../users.ts'
 import type { World } from '../world.ts'
 import { claimNameOf, contentOf, hasForeignClaim, isOwnClaim, workingClaim } from './claims.ts'
 import { type Draft, enter, isoTime, lookAgainIn, reconciling, resting, type Step, say } from './draft.ts'
+import { committedOf } from './places.ts'
 
 /** Ends of writers that no cache holds (StatefulSets, TaskRuns, …) are asked for this often, ms. */
 const pollMs = 5_000
@@ -41,6 +42,19 @@ export const abandonUnused = (world: World, draft: Draft): void => {
   resting(world, draft, 'Abandoned', message)
 }
 
+/**
+ * What the working volume starts with. A claim that outlives its commit starts with that version, whatever it was filled with at first: its
+ * opening names the number.
+ */
+const baseOf = ({ claim, spec, siblings }: World): Draft['status']['base'] => {
+  if (spec.from !== undefined) return undefined
+  const sequence = parseVersionTag(spec.base ?? '')
+  const named = siblings.flatMap((version) => committedOf(version) ?? []).find((one) => one.sequence === sequence)
+  if (named !== undefined) return named
+  const filled = claim === undefined ? undefined : contentOf(claim)
+  return filled?.content === undefined ? undefined : { ...filled.content, digest: filled.digest }
+}
+
 /** The claim to write in: made for a person's version, and waited for until it has its volume. */
 export const prepareClaim: Step = (world, draft) => {
   const { claim, rescue } = world
@@ -55,9 +69,8 @@ export const prepareClaim: Step = (world, draft) => {
     )
     return 'stop'
   }
-  const base = claim === undefined ? undefined : contentOf(claim)
-  if (base?.content !== undefined && world.spec.from === undefined && draft.status.base === undefined)
-    draft.status.base = { ...base.content, digest: base.digest }
+  draft.status.base ??= baseOf(world)
+  if (draft.status.base === undefined) delete draft.status.base
   if (isBound(world)) return undefined
   if (claim?.metadata.deletionTimestamp !== undefined) return undefined
   enter(world, draft, 'Initializing', `Claim ${claimNameOf(world)} is being made and filled.`)
