@@ -135,6 +135,14 @@ describe('a volume that can not come where the pod was placed', () => {
   })
 })
 
+test('a provisioner that makes no volume is pointed at', async () => {
+  const api = model(claim())
+  const others = cluster().filter((_, i) => i !== 1)
+  await drive(api, options(others))
+  const it = api.find<Claim>(kinds.Claim, 'vision', 'data')
+  expect(it?.metadata.annotations?.['granary.dev/waiting']).toMatch(/^VolumePending: .*vision\/prime-/)
+})
+
 test('a prime of somebody else is not taken for ours', async () => {
   const api = model(claim())
   const uid = api.find(kinds.Claim, 'vision', 'data')!.metadata.uid!

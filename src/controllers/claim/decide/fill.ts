@@ -140,13 +140,25 @@ const tryAgain = (world: World, prime: Claim, input: AttemptInput, failed: Attem
   return { ...said, patch: [...(said.patch ?? []), { ref: claimRef(prime), ops: [sameObject(prime), ...ops] }] }
 }
 
+/** How long a provisioner may take before it is worth a word, ms. */
+const provisioningMs = 20_000
+
+const awaitVolume = (world: World, prime: Claim): Plan => {
+  const left = Date.parse(prime.metadata.creationTimestamp ?? '') + provisioningMs - world.now
+  if (left > 0) return { requeueAfter: left }
+  return waits(
+    world,
+    'VolumePending',
+    `PersistentVolumeClaim ${prime.metadata.namespace}/${prime.metadata.name}, which is filled for this one, has no volume yet: its events say why.`,
+  )
+}
+
 /** Fills the prime, once it can be: its volume is there, or the mover's pod is what makes it come. */
 export const fill = (world: World): Plan | undefined => {
   const { claim, prime } = world
   const resolved = resolvedOf(claim)
   if (prime === undefined || resolved === undefined || isFilled(world)) return undefined
-  // Binding is seen by the watch; a provisioner that fails says so in events on the prime.
-  if (!isBound(prime) && !isFirstConsumer(world)) return {}
+  if (!isBound(prime) && !isFirstConsumer(world)) return awaitVolume(world, prime)
   const { input, state } = fillAttempt(world, prime)
   const stale = staleJobs(input)
   if (stale.length > 0) return { live: true, delete: stale }
