@@ -154,6 +154,10 @@ export const reasons = {
     'The Dataset names no store, and there is no default.',
     'Set spec.store.provider, or mark a StorageProvider of the namespace with default: true, or start the operator with --default-store.',
   ),
+  StoreChanged: info(
+    'Event',
+    'There is no version yet, so the store follows the spec; versions will be where the message says.',
+  ),
   StoreMoved: terminal(
     'StoreReachable',
     'What spec.store resolves to now is another place than the one that holds the versions; nothing is written.',

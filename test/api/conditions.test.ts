@@ -1,3 +1,5 @@
+import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { findCondition, isTrue, removeCondition, setCondition } from '../../src/api/conditions.ts'
 import { exitCodeOf } from '../../src/api/move.ts'
@@ -51,6 +53,15 @@ describe('reasons', () => {
 
   test('everything that a mover can end with is there', () => {
     for (const name of Object.keys(exitCodeOf)) expect(reasons).toHaveProperty(name)
+  })
+
+  test('everything that a controller says is there', async () => {
+    const controllers = join(import.meta.dirname, '../../src/controllers')
+    const files = (await readdir(controllers, { recursive: true })).filter((file) => file.endsWith('.ts'))
+    const texts = await Promise.all(files.map((file) => readFile(join(controllers, file), 'utf8')))
+    const said = new Set(texts.flatMap((text) => [...text.matchAll(/reason: '([A-Z]\w+)'/g)].map((match) => match[1])))
+    expect(said.size).toBeGreaterThan(20)
+    expect([...said].filter((reason) => !(String(reason) in reasons))).toEqual([])
   })
 
   test('a reason that nobody knows is tried again', () => {
