@@ -83,6 +83,7 @@ export const cacheSpecs = (indexes: Indexes[]): CacheSpec[] => {
     { kind: kinds.Dataset },
     { kind: kinds.DatasetVersion },
     { kind: kinds.StorageProvider },
+    { kind: kinds.VolumeCache },
     { kind: kinds.Claim },
     { kind: kinds.Volume },
     { kind: kinds.Pod, project: projectPod },

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
 import { type OperatorConfig, operatorConfig } from '../config.ts'
+import { cacheController } from '../controllers/cache/index.ts'
 import { claimController, indexes as claimIndexes } from '../controllers/claim/index.ts'
 import { datasetController, indexes as datasetIndexes } from '../controllers/dataset/index.ts'
 import { providerController, indexes as providerIndexes } from '../controllers/provider/index.ts'
@@ -100,6 +101,7 @@ const assemble = (config: OperatorConfig): { controllers: Controller[]; indexes:
     datasetController(config),
     versionController(config),
     claimController(config),
+    cacheController(),
   ],
   indexes: [providerIndexes, datasetIndexes, versionIndexes, claimIndexes],
 })
