@@ -79,6 +79,8 @@ const OperatorConfig = z.object({
 export interface OperatorConfig extends z.output<typeof OperatorConfig> {
   /** Where bytes go whose own namespace is being deleted. */
   rescueNamespace: string
+  /** This is a pod: its host name is like no other's, and when its container starts again the one before is gone. */
+  inPod: boolean
 }
 
 const kebab = (name: string) => name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
@@ -90,7 +92,8 @@ export const operatorConfig = (args: string[], environment: NodeJS.ProcessEnv = 
   const flags = readFlags(args, names)
   const given = Object.fromEntries(names.map((name) => [name, flags[kebab(name)] ?? environment[variable(name)]]))
   const parsed = OperatorConfig.safeParse(given)
-  if (parsed.success) return { ...parsed.data, rescueNamespace: 'granary-rescue' }
+  const inPod = environment.KUBERNETES_SERVICE_HOST !== undefined
+  if (parsed.success) return { ...parsed.data, rescueNamespace: 'granary-rescue', inPod }
   const [issue] = parsed.error.issues
   const name = String(issue?.path[0])
   const inside = issue?.path.slice(1).join('.')

@@ -23,6 +23,7 @@ describe("the operator's config", () => {
       leaderElect: true,
       namespace: 'granary-system',
       rescueNamespace: 'granary-rescue',
+      inPod: false,
     })
   })
 

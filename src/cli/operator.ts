@@ -48,7 +48,8 @@ interface Parts {
 
 const operate = async (parts: Parts, signal: AbortSignal): Promise<number> => {
   const { config, log, clock, releasers } = parts
-  const identity = `${hostname()}_${randomUUID().slice(0, 8)}`
+  // With the name of the pod alone, a container that starts again need not wait for its own lease to run out.
+  const identity = config.inPod ? hostname() : `${hostname()}_${randomUUID().slice(0, 8)}`
   const metrics = createMetrics()
   const connection = connect(config.kubeconfig)
   releasers.push('connection', () => connection.close())

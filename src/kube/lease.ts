@@ -54,7 +54,7 @@ export const acquireLease = async (
   signal: AbortSignal,
 ): Promise<Leadership> => {
   const candidate = new Candidate(deps, options)
-  const { retry = 2000 } = options
+  const { retry = 3000 } = options
   for (;;) {
     signal.throwIfAborted()
     if (await candidate.attempt(signal)) return hold(deps, options, candidate)
@@ -63,7 +63,7 @@ export const acquireLease = async (
 }
 
 const hold = ({ clock, log }: LeaseDeps, options: LeaseOptions, candidate: Candidate): Leadership => {
-  const { retry = 2000, renewDeadline = 10_000 } = options
+  const { retry = 3000, renewDeadline = 20_000 } = options
   const lost = new AbortController()
   const stop = new AbortController()
   log.info({ lease: options.name, identity: options.identity }, 'leading')
@@ -127,7 +127,8 @@ class Candidate {
       return true
     } catch (error) {
       if (isApiError(error, (e) => e.isConflict || e.isAlreadyExists)) return false
-      if (!signal.aborted) log.warn({ lease: this.#options.name, error: messageOf(error) }, 'could not reach the lease')
+      const stopped = signal.aborted && (signal.reason as Error | undefined)?.name !== 'TimeoutError'
+      if (!stopped) log.warn({ lease: this.#options.name, error: messageOf(error) }, 'could not reach the lease')
       return false
     }
   }
@@ -146,7 +147,7 @@ class Candidate {
     const now = this.#deps.clock.monotonic()
     const version = lease.metadata.resourceVersion ?? ''
     if (this.#seen?.version !== version) this.#seen = { version, at: now }
-    const duration = (lease.spec?.leaseDurationSeconds ?? 15) * 1000
+    const duration = (lease.spec?.leaseDurationSeconds ?? 30) * 1000
     return now - this.#seen.at >= duration
   }
 
@@ -161,7 +162,7 @@ class Candidate {
   }
 
   #specAfter(lease: Lease | undefined): NonNullable<Lease['spec']> {
-    const { identity, duration = 15_000 } = this.#options
+    const { identity, duration = 30_000 } = this.#options
     const now = toMicroTime(this.#deps.clock.now())
     const before = lease?.spec
     const mine = before?.holderIdentity === identity

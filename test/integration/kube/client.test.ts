@@ -231,14 +231,14 @@ describe('the reflector on a real API server', () => {
 
     await cache.synced
     await client.create(labelled('before'))
-    await until('the first event', async () => cache.get('default/before') !== undefined, 30)
+    await until('the first event', async () => cache.get('default/before') !== undefined, 50)
     const before = watches()
     proxy.cut()
     await client.create(labelled('meanwhile'))
     await until(
       'the watch to go on',
       async () => watches() > before && cache.get('default/meanwhile') !== undefined,
-      30,
+      50,
     )
     expect(lists()).toBe(1)
     expect(cache.get('default/before')?.metadata).not.toHaveProperty('managedFields')
@@ -247,9 +247,9 @@ describe('the reflector on a real API server', () => {
     forget = true
     proxy.cut()
     await client.delete({ ...refTo('before'), uid: gone.metadata.uid ?? '' })
-    await until('the list after 410', async () => lists() === 2 && cache.get('default/before') === undefined, 30)
+    await until('the list after 410', async () => lists() === 2 && cache.get('default/before') === undefined, 50)
     await client.create(labelled('after'))
-    await until('the watch after the list', async () => cache.get('default/after') !== undefined, 30)
+    await until('the watch after the list', async () => cache.get('default/after') !== undefined, 50)
     expect(lists()).toBe(2)
   })
 

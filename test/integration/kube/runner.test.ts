@@ -50,7 +50,7 @@ afterAll(async () => {
 })
 
 describe('the lease', () => {
-  const options = { namespace: 'default', name: 'granary', duration: 3000, renewDeadline: 2000, retry: 100 }
+  const options = { namespace: 'default', name: 'granary', duration: 6000, renewDeadline: 5000, retry: 100 }
   const holder = async () =>
     (
       await client.get<KubeObject & { spec: { holderIdentity: string } }>({
@@ -71,7 +71,7 @@ describe('the lease', () => {
     )
     const renewals = () => sent.filter((call) => call === 'patch leases').length
     const before = renewals()
-    await until('some renewals', async () => renewals() > before + 5, 30)
+    await until('some renewals', async () => renewals() > before + 5, 50)
     expect([await holder(), first.lost.aborted, second]).toEqual(['a', false, undefined])
     await first.release()
     await waiting
@@ -93,7 +93,7 @@ describe('the lease', () => {
     expect([await holder(), first.lost.aborted, second.lost.aborted]).toEqual(['d', true, false])
     const patch = [{ op: 'add' as const, path: '/spec/holderIdentity', value: 'thief' }]
     await client.patch({ kind: leaseKind, namespace: 'default', name: options.name }, patch)
-    await until('the loss to be seen', async () => second.lost.aborted, 30)
+    await until('the loss to be seen', async () => second.lost.aborted, 50)
     await second.release()
     expect(await holder()).toBe('thief')
   })
@@ -176,7 +176,7 @@ describe('the runner', () => {
     const looks: string[] = []
     const runner = run([spec], nursery(looks))
     const state = async () => (await client.get<Map>({ kind: ConfigMap, namespace: 'default', name: 'p1' })).data?.state
-    await until('twelve children', async () => (await state()) === 'done', 30)
+    await until('twelve children', async () => (await state()) === 'done', 50)
     const { items } = await client.list(ConfigMap, { namespace: 'default', labelSelector: 'test=nursery,parent=p1' })
     expect(items).toHaveLength(12)
     await until(
@@ -213,7 +213,7 @@ describe('the runner', () => {
       },
     }
     const runner = run([{ kind: ConfigMap, labelSelector: 'test=judge' }], controller as Controller)
-    await until('both looks', async () => seen.includes(true), 30)
+    await until('both looks', async () => seen.includes(true), 50)
     await runner.stop()
     expect(await client.get<Map>({ kind: ConfigMap, namespace: 'default', name: 'judge' })).toMatchObject({
       data: { verdict: 'keep' },
@@ -235,12 +235,12 @@ describe('the runner', () => {
       },
     }
     const runner = run([{ kind: ConfigMap, labelSelector: 'test=errors' }], controller as Controller)
-    await until('looks', async () => (looks.wait ?? 0) >= 5 && (looks.broken ?? 0) >= 3, 30)
+    await until('looks', async () => (looks.wait ?? 0) >= 5 && (looks.broken ?? 0) >= 3, 50)
     expect(looks.terminal).toBe(1)
     await client.patch({ kind: ConfigMap, namespace: 'default', name: 'terminal' }, [
       { op: 'add', path: '/data', value: { mended: 'yes' } },
     ])
-    await until('a look after the change', async () => looks.terminal === 2, 30)
+    await until('a look after the change', async () => looks.terminal === 2, 50)
     await runner.stop()
     const text = await runner.metrics.registry.metrics()
     for (const kind of ['wait', 'terminal', 'error'])
