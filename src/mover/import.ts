@@ -110,6 +110,8 @@ export const runImport = async (deps: MoveDeps, spec: SpecOf<'Import'>): Promise
   }
   const { root, rootDigest } = await writeManifest(entries, manifestSink(store, prefix, signal))
   await verifyStored(store, prefix, intent.sequence, readVersion(store, prefix, rootDigest, signal), signal)
+  // Once more: the start of an upload may have been on its way when the attempt that sent it was killed.
+  await store.abortUploads(dataPrefix(prefix, intent.sequence), signal)
   const record = recordOf(spec, {
     root: rootDigest,
     digest: root.digest,

@@ -261,10 +261,10 @@ describe('importing through a faulty proxy', () => {
   test('stopped before any request, the next attempt makes the very same version', async () => {
     await fill('plain', { a: 'one', 'b/c': 'two' })
     await stopAndGoOn({}, 'all')
-  })
+  }, 240_000)
 
   test('stopped in the middle of a big object, too', async () => {
     await fill('plain', { big: pattern(9 * MiB) })
     await stopAndGoOn({ key: /\/data\/v1\/big$/ }, 4)
-  })
+  }, 240_000)
 })
