@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import type { Dataset } from '../../../src/api/dataset.ts'
 import type { DatasetVersion } from '../../../src/api/dataset-version.ts'
 import * as kinds from '../../../src/api/kinds.ts'
@@ -22,6 +22,9 @@ import {
   withSource,
   writer,
 } from './actors.ts'
+
+// Many runs of a model: a busy machine needs its time.
+vi.setConfig({ testTimeout: 120_000 })
 
 const options = (...actors: Actor[]): DriveOptions => ({
   controllers: () => [datasetController(config) as never],

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import type { Dataset } from '../../../src/api/dataset.ts'
 import * as kinds from '../../../src/api/kinds.ts'
 import type { MoveDone, MoveFailed } from '../../../src/api/move.ts'
@@ -8,6 +8,9 @@ import { indexes, providerController } from '../../../src/controllers/provider/i
 import { type Actor, crashEverywhere, type DriveOptions, drive } from '../../helpers/drive.ts'
 import type { ModelApi } from '../../helpers/model-api.ts'
 import { config, kubelet, modelWith, namespace, provider, withSource } from '../dataset/actors.ts'
+
+// Many runs of a model: a busy machine needs its time.
+vi.setConfig({ testTimeout: 120_000 })
 
 const options = (...actors: Actor[]): DriveOptions => ({
   controllers: () => [providerController(config) as never],
