@@ -1,6 +1,7 @@
 import { promisify } from 'node:util'
 import { gunzip, gzip } from 'node:zlib'
 import { joinEntries } from '../manifest/diff.ts'
+import { ManifestError } from '../manifest/error.ts'
 import { uploadsPrefix } from '../manifest/keys.ts'
 import { entryLine, parseLine } from '../manifest/line.ts'
 import type { Entry } from '../manifest/types.ts'
@@ -123,8 +124,19 @@ export const mergeJournals = (
   signal: AbortSignal,
 ): AsyncIterable<JournalLine> => {
   let merged: AsyncIterable<JournalLine> = readJournal(store, [], signal)
-  for (const keys of attempts.values()) merged = newer(merged, readJournal(store, keys, signal))
+  for (const keys of attempts.values()) merged = newer(merged, readable(readJournal(store, keys, signal)))
   return merged
+}
+
+/** A journal as far as it can be read: what is behind a broken chunk is uploaded again. */
+async function* readable(journal: AsyncIterable<JournalLine>): AsyncGenerator<JournalLine> {
+  try {
+    yield* journal
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code
+    const broken = error instanceof SyntaxError || error instanceof ManifestError || error instanceof RangeError
+    if (!broken && !code?.startsWith('Z_')) throw error
+  }
 }
 
 async function* newer(older: AsyncIterable<JournalLine>, newest: AsyncIterable<JournalLine>) {

@@ -39,18 +39,26 @@ export const forEach = async <T>(
   const stop = new AbortController()
   const both = AbortSignal.any([signal, stop.signal])
   const running = new Set<Promise<unknown>>()
+  let settled = () => {}
   const start = (item: T) => {
-    const one: Promise<unknown> = work(item, both).then(
-      () => running.delete(one),
-      (error) => stop.abort(error),
-    )
+    const one: Promise<unknown> = work(item, both)
+      .catch((error) => stop.abort(error))
+      .finally(() => {
+        running.delete(one)
+        settled()
+      })
     running.add(one)
   }
+  // Not Promise.race: every call would leave something behind on a promise that stays pending, and one big file may outlast a million small ones.
+  const room = () =>
+    new Promise<void>((resolve) => {
+      settled = resolve
+    })
   try {
     for await (const item of items) {
       both.throwIfAborted()
       start(item)
-      if (running.size >= width) await Promise.race(running)
+      if (running.size >= width) await room()
     }
     both.throwIfAborted()
     await Promise.all(running)

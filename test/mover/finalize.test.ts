@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { chmodSync, readFileSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { parseCommit } from '../../src/manifest/records.ts'
 import type { SpecOf } from '../../src/mover/deps.ts'
@@ -235,6 +236,17 @@ describe('finalize', () => {
       { p: 'd/l', l: '../none' },
       { p: 'self', l: '.' },
     ])
+  })
+
+  test.each([
+    ['no gzip', Buffer.from('not gzip')],
+    ['no journal', gzipSync('not a journal\n')],
+    ['another layout', gzipSync('["1","2","3",""]\t{"p":"a","z":1}\n')],
+  ])('an earlier journal that is %s costs uploads, no more', async (_, bytes) => {
+    await plant(data, files)
+    await store.put(`${prefix}uploads/v3/000001/00000000.ndjson.gz`, bytes)
+    expect(await run()).toMatchObject({ outcome: 'Committed', files: 7 })
+    expect(below('uploads/')).toEqual([])
   })
 
   test('names that some volumes take for one are told', async () => {
