@@ -3,7 +3,7 @@ import type { KubeObject } from '../api/meta.ts'
 import { annotations, childLabels, finalizers, labels, managedBy, managedByLabel, maxNameLength } from '../api/names.ts'
 import { ownerReferences } from './labels.ts'
 import { readRescued } from './rescue.ts'
-import { type Claim, forClaimAnnotation, type Volume } from './volumes.ts'
+import { type Claim, forClaimAnnotation, rescuedAnnotation, type Volume } from './volumes.ts'
 
 /** Name of the version, and of its claim, that the bytes of a rescue claim become. */
 export const adoptedName = (dataset: string, rescue: Claim): string => {
@@ -40,6 +40,7 @@ export const adoptedVersion = (rescue: Claim, namespace: string, dataset: string
 /** The claim that takes the volume of a rescue claim over, and goes with its version's commit. */
 export const adoptingClaim = (rescue: Claim, volume: Volume, version: KubeObject, dataset: string): Claim => {
   const { name, namespace = '' } = version.metadata
+  const notes = rescue.metadata.annotations?.[rescuedAnnotation]
   return {
     apiVersion: 'v1',
     kind: 'PersistentVolumeClaim',
@@ -51,6 +52,8 @@ export const adoptingClaim = (rescue: Claim, volume: Volume, version: KubeObject
         [annotations.access]: 'ReadWrite',
         [annotations.openVersion]: name,
         [forClaimAnnotation]: `${rescue.metadata.namespace}/${rescue.metadata.name}`,
+        // Whoever commits it reads the files as the one who wrote them.
+        ...(notes === undefined ? {} : { [rescuedAnnotation]: notes }),
       },
       finalizers: [finalizers.finalize],
       ownerReferences: ownerReferences(version, namespace),

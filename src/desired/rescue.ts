@@ -1,3 +1,4 @@
+import type { KubeObject } from '../api/meta.ts'
 import { finalizers, rescueName } from '../api/names.ts'
 import { childLabels } from './labels.ts'
 import { type Claim, forClaimAnnotation, rescuedAnnotation, type Volume } from './volumes.ts'
@@ -26,7 +27,7 @@ export interface Rescued {
 }
 
 /** What a rescue claim says that it keeps; undefined if that can't be read. */
-export const readRescued = ({ metadata }: Claim): Rescued | undefined => {
+export const readRescued = ({ metadata }: KubeObject): Rescued | undefined => {
   try {
     const value: unknown = JSON.parse(metadata.annotations?.[rescuedAnnotation] ?? 'null')
     return typeof value === 'object' && value !== null && 'namespace' in value ? (value as Rescued) : undefined

@@ -3,6 +3,7 @@ import { type DatasetVersion, DatasetVersionStatus } from '../../../src/api/data
 import * as kinds from '../../../src/api/kinds.ts'
 import { annotations } from '../../../src/api/names.ts'
 import type { ClaimObject, JobObject, PodObject } from '../../../src/desired/objects.ts'
+import { rescuedAnnotation } from '../../../src/desired/volumes.ts'
 import { drive } from '../../helpers/drive.ts'
 import type { ModelApi } from '../../helpers/model-api.ts'
 import {
@@ -42,6 +43,11 @@ const phase = (api: ModelApi, name: string, next: string, exitCode = 0) =>
 const phases = (driven: { events: { reason: string }[] }) => driven.events.map((event) => event.reason)
 const reason = (api: ModelApi, type: string, name?: string) =>
   statusOf(api, name)?.conditions?.find((condition) => condition.type === type)?.reason
+const moverUsers = (api: ModelApi) =>
+  api
+    .all<PodObject>(kinds.Pod, ns)
+    .filter((each) => each.metadata.labels?.['granary.dev/role'] === 'mover')
+    .map((each) => each.spec?.securityContext?.runAsUser)
 const left = (api: ModelApi) => api.all<JobObject>(kinds.Job, ns).map((each) => each.metadata.name)
 
 describe('an import', () => {
@@ -492,6 +498,35 @@ describe("a person's version", () => {
       }),
     )
     expect(statusOf(api, 'from-workspace')?.phase).toBe('Committed')
+  })
+
+  test('a version of rescued bytes waits for its claim, and is read as its writer wrote it', async () => {
+    const api = house()
+    api.seed(
+      version('rescued', 3, { commit: 'Manual', committed: true }, { annotations: { [annotations.claim]: 'rescued' } }),
+    )
+    const asked: Asked = []
+    const users: unknown[] = []
+    await run(
+      api,
+      once((model) => {
+        expect(statusOf(model, 'rescued')?.phase).not.toBe('Abandoned')
+        const notes = { namespace: 'gone', writer: { runAsUser: 1000 } }
+        model.seed({
+          apiVersion: 'v1',
+          kind: 'PersistentVolumeClaim',
+          metadata: { name: 'rescued', namespace: ns, annotations: { [rescuedAnnotation]: JSON.stringify(notes) } },
+          status: { phase: 'Bound' },
+        } as ClaimObject)
+      }),
+      (model) => {
+        users.push(...moverUsers(model))
+        return false
+      },
+      movers(succeeds, asked),
+    )
+    expect(statusOf(api, 'rescued')?.phase).toBe('Committed')
+    expect(users[0]).toBe(1000)
   })
 
   test('an expected parent that is not the latest is not committed by itself', async () => {

@@ -59,6 +59,7 @@ const isOver = (world: World, users: readonly User[]): boolean => {
 export const keepUncommitted = (world: World, draft: Draft, reason: ReasonName, message: string): void => {
   enter(world, draft, 'Uncommitted', message, 'Warning')
   draft.status.releasedAt ??= isoTime(world.now)
+  delete draft.status.progress
   say(world, draft, { type: 'Committed', status: 'False', reason, message })
   stalled(world, draft, reason, message)
 }

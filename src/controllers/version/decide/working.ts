@@ -1,4 +1,5 @@
 import { annotations, parseVersionTag } from '../../../api/names.ts'
+import { readRescued } from '../../../desired/rescue.ts'
 import { hasRun, isWriter, writingContainer } from '../pods.ts'
 import { activeWriters, endedWell, usersOf } from '../users.ts'
 import type { World } from '../world.ts'
@@ -18,7 +19,7 @@ const isBound = ({ claim, rescue }: World): boolean =>
 const withoutClaim = (world: World, draft: Draft): 'stop' => {
   const name = claimNameOf(world)
   const isUsed = draft.status.firstUsedAt !== undefined
-  if (!isUsed && world.version.metadata.annotations?.[annotations.claim] !== undefined) {
+  if (!isUsed && world.version.metadata.annotations?.[annotations.claimUid] !== undefined) {
     draft.plan.live = true
     abandonUnused(world, draft)
   } else if (isUsed || hasForeignClaim(world)) {
@@ -86,6 +87,11 @@ export const prepareClaim: Step = (world, draft) => {
 
 const noteWriter = (world: World, draft: Draft): void => {
   const claim = claimNameOf(world)
+  // Bytes that were rescued come with a word on who wrote them.
+  if (draft.status.writer === undefined && world.claim !== undefined) {
+    const writer = readRescued(world.claim)?.writer
+    if (writer !== undefined) draft.status.writer = writer
+  }
   const pod = world.pods.filter((one) => isWriter(one, claim)).at(-1)
   const container = pod === undefined ? undefined : writingContainer(pod, claim)
   if (pod === undefined || container === undefined) return
@@ -123,9 +129,9 @@ export const noteUsers: Step = (world, draft) => {
   const surplus = users.filter(endedWell).slice(0, Math.max(0, users.length - maxUsers))
   const kept = users.filter((user) => !surplus.includes(user))
   if (kept.length > 0) draft.status.users = kept
+  noteWriter(world, draft)
   if (world.spec.from !== undefined) return undefined
   if (world.pods.some((pod) => isWriter(pod, claim) && hasRun(pod))) draft.status.firstUsedAt ??= isoTime(world.now)
-  noteWriter(world, draft)
   noteInputs(world, draft)
   if (kept.some(({ kind, outcome }) => outcome === 'Running' && kind !== 'Pod' && kind !== 'Job'))
     lookAgainIn(draft, pollMs)
