@@ -12,9 +12,13 @@ export const cutText = (text: string, bytes: number): string => {
   return `${new TextDecoder().decode(encoded.subarray(0, bytes - ellipsis)).replace(/\ufffd+$/, '')}…`
 }
 
+/** The first names that a failure is about, each cut. */
+export const namesOf = (failure: MoveFailure): string[] =>
+  failure.names.slice(0, maxNames).map((name) => cutText(name, maxNameBytes))
+
 /** What the operator reads of a failure. */
 export const failedResult = (op: Operation | 'Unknown', failure: MoveFailure): MoveFailed => {
-  const names = failure.names.slice(0, maxNames).map((name) => cutText(name, maxNameBytes))
+  const names = namesOf(failure)
   return {
     op,
     outcome: 'Failed',
@@ -34,6 +38,10 @@ export const resultText = (result: MoveResult): string => {
     // A character may take six bytes once it is escaped.
     if (over > 0)
       cut.message = cutText(cut.message, Math.max(200, Math.floor((Buffer.byteLength(cut.message) - over) / 6)))
+  }
+  if ('items' in cut && size(cut) > maxResultBytes) {
+    const share = Math.max(100, Math.floor((maxResultBytes - 500) / cut.items.length / 6))
+    cut.items = cut.items.map((item) => ('message' in item ? { ...item, message: cutText(item.message, share) } : item))
   }
   if ('warnings' in cut && cut.warnings !== undefined) {
     cut.warnings = cut.warnings.slice(0, maxNames).map((warning) => cutText(warning, 2 * maxNameBytes))

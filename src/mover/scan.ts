@@ -1,8 +1,15 @@
 import { summarize } from '../transfer/source.ts'
 import type { DoneOf, MoveDeps, SpecOf } from './deps.ts'
-import { failureOf } from './failure.ts'
+import { failureOf, type MoveFailure } from './failure.ts'
+import { namesOf } from './result.ts'
 
 type Item = SpecOf<'Scan'>['items'][number]
+
+/** The sentence, and the keys that it is about, where it is about more than the one that it names. */
+const sentenceOf = (failure: MoveFailure): string => {
+  const names = namesOf(failure).map((name) => JSON.stringify(name))
+  return names.length < 2 ? failure.message : `${failure.message} (${names.join(', ')})`
+}
 
 const scanOne = async (deps: MoveDeps, { source: location, ...rules }: Item) => {
   try {
@@ -13,7 +20,9 @@ const scanOne = async (deps: MoveDeps, { source: location, ...rules }: Item) => 
     return { objects, bytes, fingerprint }
   } catch (error) {
     deps.signal.throwIfAborted()
-    const { reason, message } = failureOf(error)
+    const failure = failureOf(error)
+    const { reason } = failure
+    const message = sentenceOf(failure)
     deps.log.warn({ reason, dataset: rules.dataset.name, namespace: rules.dataset.namespace }, message)
     return { reason, message }
   }

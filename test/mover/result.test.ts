@@ -32,6 +32,10 @@ test.each<[string, MoveResult]>([
     failedResult('Import', new MoveFailure('InvalidKeys', '\u0001"'.repeat(5000), ['\u0002'.repeat(200)])),
   ],
   [
+    'a look that finds keys of escapes',
+    { op: 'Scan', outcome: 'Done', items: [{ reason: 'InvalidKeys', message: JSON.stringify('\u0001'.repeat(2000)) }] },
+  ],
+  [
     'many warnings',
     { op: 'Finalize', outcome: 'Committed', ...version, uploaded: 1, warnings: Array(50).fill('"'.repeat(900)) },
   ],
@@ -40,6 +44,7 @@ test.each<[string, MoveResult]>([
   expect(Buffer.byteLength(text)).toBeLessThanOrEqual(maxResultBytes)
   const kept = JSON.parse(text)
   expect(kept).toMatchObject({ op: result.op, outcome: result.outcome })
+  if ('items' in result) expect(kept.items[0].message.length).toBeGreaterThan(150)
   if ('message' in result) expect(kept.message.length).toBeGreaterThan(150)
   if ('warnings' in result) expect(kept.warnings.length).toBeGreaterThan(0)
 })

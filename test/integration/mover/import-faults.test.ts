@@ -9,21 +9,10 @@ import { readVersion } from '../../../src/transfer/read-version.ts'
 import type { Match, Rule } from '../../helpers/faults.ts'
 import { type FaultyProxy, startFaultyProxy } from '../../helpers/faulty-proxy.ts'
 import { listAll, type Moving, pattern, readAll, startMoving } from '../../helpers/move.ts'
+import { planted } from '../../helpers/planted-listing.ts'
 import { type S3Server, startS3Server } from '../../helpers/s3-server.ts'
 
 const MiB = 1024 * 1024
-
-/** A listing of objects that the server could not hold. */
-const planted =
-  (...objects: { key: string; size: number }[]) =>
-  (): string => {
-    const encoded = (key: string) => encodeURIComponent(key).replaceAll('%2F', '/')
-    const entries = objects.map(
-      ({ key, size }) =>
-        `<Contents><Key>${encoded(key)}</Key><Size>${size}</Size><ETag>&quot;0&quot;</ETag><LastModified>2026-01-01T00:00:00Z</LastModified></Contents>`,
-    )
-    return `<?xml version="1.0"?><ListBucketResult><IsTruncated>false</IsTruncated><EncodingType>url</EncodingType>${entries.join('')}</ListBucketResult>`
-  }
 
 describe('importing through a faulty proxy', () => {
   let server: S3Server
@@ -186,7 +175,9 @@ describe('importing through a faulty proxy', () => {
       expect(failure).toMatchObject({ reason, names: names.map((name) => at + name) })
       expect(await stored()).toEqual([])
       const scanned = await runScan(moving.deps(), { op: 'Scan', items: [{ ...spec('plain') }] })
-      expect(scanned.items).toMatchObject([{ reason }])
+      expect(scanned.items).toMatchObject([{ reason, message: expect.any(String) }])
+      const said = (scanned.items[0] as { message: string }).message
+      for (const name of names) expect(said).toContain(JSON.stringify(at + name))
     })
   }
 
