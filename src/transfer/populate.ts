@@ -4,6 +4,7 @@ import { joinEntries } from '../manifest/diff.ts'
 import { type FetchShard, readManifest } from '../manifest/read.ts'
 import type { Entry, Root } from '../manifest/types.ts'
 import type { Progress } from '../mover/progress.ts'
+import { StoreError } from '../stores/object-store.ts'
 import { mismatch, type Origin, openEntry, readFailure } from './fetch.ts'
 import { forEach } from './pool.ts'
 import { checkSpace } from './space.ts'
@@ -32,7 +33,8 @@ const download = async (filling: Filling, tree: Tree, entry: Entry, progress: Pr
     try {
       if (await tree.write(entry.p, body, fileOf(entry), progress.bytes)) return
     } catch (error) {
-      throw readFailure(filling.origin, entry, error)
+      const damaged = error instanceof StoreError && error.failure === 'corrupt'
+      if (!damaged || attempt === tries) throw readFailure(filling.origin, entry, error)
     } finally {
       body.destroy()
     }

@@ -1,9 +1,11 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { Readable } from 'node:stream'
 import { beforeEach, describe, expect, test } from 'vitest'
 import type { Entry } from '../../src/manifest/types.ts'
 import type { MoveDeps, SpecOf } from '../../src/mover/deps.ts'
 import { populate } from '../../src/mover/populate.ts'
+import { StoreError } from '../../src/stores/object-store.ts'
 import { type MemoryStore, memoryStore } from '../helpers/memory-store.ts'
 import { at, moveDeps } from '../helpers/move-deps.ts'
 import { type Content, storeVersion } from '../helpers/stored-version.ts'
@@ -117,6 +119,28 @@ describe('populate', () => {
       expect(await look(data)).not.toHaveProperty(['a.txt'])
     }
     expect(Object.keys(await look(data)).filter((name) => name.startsWith('.granary'))).toEqual([])
+  })
+
+  test('bytes that were damaged on the way are read once more before the store is blamed', async () => {
+    const version = await storeVersion(store, prefix, 1, { 'a.txt': 'one' })
+    const get = store.get.bind(store)
+    let damaged = 1
+    store.get = async (key, options) => {
+      const { info, body } = await get(key, options)
+      if (!key.includes('/data/') || damaged-- <= 0) return { info, body }
+      const broken = (async function* () {
+        yield Buffer.from('onf')
+        throw new StoreError('corrupt', 'differs from its checksum', key)
+      })()
+      return { info, body: Readable.from(broken, { objectMode: false }) }
+    }
+    await populate(deps, specOf(version))
+    expect(await look(data)).toEqual({ 'a.txt': '444 one' })
+    data = await temporaryDir()
+    damaged = 2
+    const again = moveDeps({ store, source, other: source }, data).deps
+    await expect(populate(again, specOf(version))).rejects.toMatchObject({ reason: 'Corrupt', names: ['a.txt'] })
+    expect(await look(data)).toEqual({})
   })
 
   test('a source that changed is named', async () => {
