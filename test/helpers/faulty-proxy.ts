@@ -129,7 +129,11 @@ const respond = async (upstream: IncomingMessage, response: ServerResponse, faul
   }
 }
 
-export const startFaultyProxy = async (target: string): Promise<FaultyProxy> => {
+/** `host`: the address to serve on; default: for this machine alone. `port`: default: a free one. */
+export const startFaultyProxy = async (
+  target: string,
+  { host = '127.0.0.1', port: wanted = 0 }: { host?: string; port?: number } = {},
+): Promise<FaultyProxy> => {
   const upstream = new URL(target)
   const plan = new Plan()
   const log: Exchange[] = []
@@ -193,10 +197,13 @@ export const startFaultyProxy = async (target: string): Promise<FaultyProxy> => 
   const server = createServer((incoming, response) => {
     handle(incoming, response).catch(() => response.destroy())
   })
-  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening))
+  await new Promise<void>((listening, failed) => {
+    server.once('error', failed)
+    server.listen(wanted, host, listening)
+  })
   const { port } = server.address() as AddressInfo
   return {
-    endpoint: `http://127.0.0.1:${port}`,
+    endpoint: `http://${host}:${port}`,
     log,
     plan(...rules) {
       plan.set(rules)
