@@ -102,15 +102,21 @@ describe('a source that misbehaves', () => {
       await put(`${name}/a.txt`, 'steady')
       await put(key, 'as it was listed')
       let steady = false
+      let disturbed: Promise<unknown> = Promise.resolve()
+      const disturb = (work: () => Promise<unknown>) => async () => {
+        if (steady) return
+        disturbed = disturbed.then(work)
+        await disturbed
+      }
       const proxy = await startProxy()
       proxy.plan(
         {
           match: { method: 'GET', query: new RegExp(`list-type=2.*prefix=${name}/`) },
-          fault: { kind: 'before', run: async () => steady || put(key, 'as it was listed') },
+          fault: { kind: 'before', run: disturb(() => put(key, 'as it was listed')) },
         },
         {
           match: { method: 'GET', key: new RegExp(`^${key}$`) },
-          fault: { kind: 'before', run: async () => steady || spoil(key) },
+          fault: { kind: 'before', run: disturb(() => spoil(key)) },
         },
       )
       await world.create(
@@ -130,6 +136,8 @@ describe('a source that misbehaves', () => {
       expect((await world.seen(Dataset, name))?.status?.latest).toBeUndefined()
 
       steady = true
+      // What is under way would else come after the last word.
+      await disturbed
       await put(key, 'at rest')
       const committed = await world.expectPhase(version, 'Committed')
       expect(committed.status).toMatchObject({ files: 2, bytes: 'steady'.length + 'at rest'.length })
