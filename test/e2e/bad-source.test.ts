@@ -3,6 +3,7 @@ import { DeleteObjectCommand, HeadObjectCommand } from '@aws-sdk/client-s3'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { network } from '../../scripts/cluster/network.ts'
 import { getObject, listKeys, putObject, sha256 } from '../../scripts/lib/objects.ts'
+import { until } from '../../scripts/lib/session.ts'
 import type { DatasetVersionStatus } from '../../src/api/dataset-version.ts'
 import { Claim, Dataset, DatasetVersion } from '../../src/api/kinds.ts'
 import { type FaultyProxy, startFaultyProxy } from '../helpers/faulty-proxy.ts'
@@ -38,6 +39,12 @@ describe('a source that misbehaves', () => {
     return { ...made, metadata: { name, namespace: world.namespace } }
   }
   const put = (key: string, body: string | Uint8Array) => putObject(world.s3, world.bucket, key, body)
+  /** Events come a moment after the status that they are about. */
+  const expectEvent = (name: string, pattern: RegExp) => {
+    const explain = async () => (await world.events(name)).join('\n')
+    const seen = async () => (await world.events(name)).some((event) => pattern.test(event))
+    return until(`an event of ${name} like ${pattern}`, seen, { explain })
+  }
   const stored = (name: string, version: string) => `granary/${world.namespace}/${name}/data/${version}/`
 
   test.concurrent('an endpoint that is down: Unreachable; it heals by itself when the server is up', async () => {
@@ -51,7 +58,7 @@ describe('a source that misbehaves', () => {
     )
     const condition = await world.expectCondition(Dataset, 'down', 'SourceReachable', 'False', 'Unreachable')
     expect(condition.message).toContain('check the endpoint')
-    expect((await world.events('down')).join('\n')).toMatch(/^Unreachable: .*check the endpoint/m)
+    await expectEvent('down', /^Unreachable: .*check the endpoint/)
     await startProxy(port)
     await world.expectPhase('down-v1', 'Committed')
     await world.expectCondition(Dataset, 'down', 'SourceReachable', 'True')
@@ -173,7 +180,7 @@ describe('a source that misbehaves', () => {
     const after = await world.seen(Claim, 'late')
     expect(after?.status?.phase).toBe('Pending')
     expect(after?.spec.volumeName).toBeUndefined()
-    expect((await world.events('late')).join('\n')).toMatch(/^SourceDrifted: .*pinned\/gone\.txt is gone/m)
+    await expectEvent('late', /^SourceDrifted: .*pinned\/gone\.txt is gone/)
   })
 
   test.concurrent('bits flipped on the way into a volume: read again, or Corrupt; never a wrong byte', async () => {
