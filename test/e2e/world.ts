@@ -38,8 +38,8 @@ export interface World extends Session {
 
 export interface PodOptions {
   script: string
-  /** mount path below `/` → claim; a trailing `:ro` mounts it read-only */
-  volumes: Record<string, string>
+  /** mount path below `/` → claim, a trailing `:ro` mounts it read-only; or any other source of a volume */
+  volumes: Record<string, string | object>
   uid?: number
   fsGroup?: number
   /** Pod security as a plain cluster allows it: needed for uid 0. */
@@ -50,9 +50,10 @@ export interface PodOptions {
 
 export const podSpec = (options: PodOptions): object => {
   const uid = options.uid ?? 1000
-  const volumes = Object.entries(options.volumes).map(([path, claim]) => {
-    const readOnly = claim.endsWith(':ro')
-    return { path, readOnly, claimName: claim.replace(/:ro$/, '') }
+  const volumes = Object.entries(options.volumes).map(([path, from]) => {
+    if (typeof from === 'object') return { path, readOnly: false, source: from }
+    const readOnly = from.endsWith(':ro')
+    return { path, readOnly, source: { persistentVolumeClaim: { claimName: from.replace(/:ro$/, ''), readOnly } } }
   })
   return {
     restartPolicy: 'Never',
@@ -75,10 +76,7 @@ export const podSpec = (options: PodOptions): object => {
         volumeMounts: volumes.map(({ path, readOnly }) => ({ name: path, mountPath: `/${path}`, readOnly })),
       },
     ],
-    volumes: volumes.map(({ path, claimName, readOnly }) => ({
-      name: path,
-      persistentVolumeClaim: { claimName, readOnly },
-    })),
+    volumes: volumes.map(({ path, source }) => ({ name: path, ...source })),
   }
 }
 

@@ -189,6 +189,8 @@ export const startFaultyProxy = async (
       return response.end(lastListing)
     }
     if (fault?.kind === 'before') await fault.run()
+    // Whoever gave up in the meantime has asked for nothing.
+    if (response.destroyed) return
     forward(incoming, response, fault, (status) => {
       exchange.status = status
     })
