@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { emptyBucket, makeBucket } from '../../scripts/lib/objects.ts'
 import { type Session, until } from '../../scripts/lib/session.ts'
-import { Claim, Dataset, DatasetVersion, Event, Job, Pod } from '../../src/api/kinds.ts'
+import { Claim, Dataset, DatasetVersion, Event, Job, Namespace, Pod } from '../../src/api/kinds.ts'
 import type { Condition, Kind, KubeObject } from '../../src/api/meta.ts'
 import { currentSession } from './session.ts'
 
@@ -169,6 +169,15 @@ const describe = async (session: Session, kind: Kind, namespace: string, name: s
   ].join('\n')
 }
 
+/** What was rescued from a test's namespace is dropped as a person would: by its uid. */
+const dropRescued = async (session: Session, namespace: string): Promise<void> => {
+  for (const { metadata } of await session.list(Claim, 'granary-rescue')) {
+    if (!metadata.annotations?.['granary.dev/rescued']?.includes(`"${namespace}"`)) continue
+    const abandon = `granary.dev/abandon=${metadata.uid}`
+    await session.kubectl(['-n', 'granary-rescue', 'annotate', 'pvc', metadata.name, abandon])
+  }
+}
+
 /** Makes the namespace, the bucket (versioned or not) and the provider. */
 export const openWorld = async (
   name: string,
@@ -234,16 +243,9 @@ export const openWorld = async (
     },
     close: async () => {
       await session.kubectl(['delete', 'namespace', namespace, '--wait=false', '--ignore-not-found'])
-      await until(
-        `namespace ${namespace} to be gone`,
-        async () =>
-          (await session.get(
-            { apiVersion: 'v1', kind: 'Namespace', plural: 'namespaces', namespaced: false },
-            undefined,
-            namespace,
-          )) === undefined,
-        { explain: explain(Dataset, namespace) },
-      )
+      const gone = async () => (await session.get(Namespace, undefined, namespace)) === undefined
+      await until(`namespace ${namespace} to be gone`, gone, { explain: explain(Dataset, namespace) })
+      await dropRescued(session, namespace)
       await emptyBucket(session.s3, bucket)
     },
   }
