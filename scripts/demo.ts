@@ -142,10 +142,15 @@ const main = async () => {
     kind: 'Namespace',
     metadata: { name: namespace, labels: { 'pod-security.kubernetes.io/enforce': 'restricted' } },
   })
-  await session.kubectl(
-    ['-n', namespace, 'create', 'secret', 'generic', 'bucket-keys', '--from-env-file=/dev/stdin'],
-    `AWS_ACCESS_KEY_ID=${env.AWS_ACCESS_KEY_ID}\nAWS_SECRET_ACCESS_KEY=${env.AWS_SECRET_ACCESS_KEY}\n`,
-  )
+  await session.apply({
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: { name: 'bucket-keys', namespace },
+    stringData: {
+      AWS_ACCESS_KEY_ID: env.AWS_ACCESS_KEY_ID,
+      AWS_SECRET_ACCESS_KEY: env.AWS_SECRET_ACCESS_KEY,
+    },
+  })
   await session.kubectl([
     ...['-n', namespace, 'create', 'configmap', 'demo-scripts'],
     `--from-file=${join(repository, 'demo', 'train.mjs')}`,
@@ -240,6 +245,14 @@ const main = async () => {
     (await listKeys(session.s3, bucket, `granary/${namespace}/model/data/v2/`)).length === 1,
   )
 
+  await bound(session, 'model-v2')
+  const datasets = await session.list<Seen>(Dataset, namespace)
+  check(
+    'both Datasets are Ready',
+    datasets.length === 2 &&
+      datasets.every((it) => it.status?.conditions?.some((c) => c.type === 'Ready' && c.status === 'True')),
+  )
+
   console.log(
     `\n${await session.kubectl(['-n', namespace, 'get', 'dset,dsv'])}\n${await session.kubectl(['-n', namespace, 'get', 'pvc'])}`,
   )
@@ -250,12 +263,6 @@ const main = async () => {
   )
   console.log('  npm run cluster -- down   removes everything again')
   say('everything above was checked')
-  const datasets = await session.list<Seen>(Dataset, namespace)
-  check(
-    'both Datasets are Ready',
-    datasets.length === 2 &&
-      datasets.every((it) => it.status?.conditions?.some((c) => c.type === 'Ready' && c.status === 'True')),
-  )
 }
 
 try {

@@ -1,0 +1,63 @@
+import { readFileSync } from 'node:fs'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { parseAllDocuments } from 'yaml'
+import { putObject } from '../../scripts/lib/objects.ts'
+import { openWorld, type World } from './world.ts'
+
+interface Example {
+  kind?: string
+  metadata?: { name: string; namespace?: string }
+  spec?: Record<string, unknown>
+}
+
+/** What stands in the README, applied as it stands there: only the bucket is the test's. */
+const examples = (world: World): Example[] => {
+  const text = readFileSync(new URL('../../README.md', import.meta.url), 'utf8')
+  const blocks = [...text.matchAll(/```yaml\n([\s\S]*?)```/g)].map((match) => match[1] ?? '')
+  const objects = blocks.flatMap((block) => parseAllDocuments(block).map((document) => document.toJS() as Example))
+  return objects
+    .filter((object) => object.kind !== undefined)
+    .map((object) => ({
+      ...object,
+      metadata: { ...object.metadata, name: object.metadata?.name ?? '', namespace: world.namespace },
+      ...(object.kind === 'StorageProvider'
+        ? {
+            spec: {
+              ...object.spec,
+              s3: { bucket: world.bucket, endpoint: world.env.AWS_ENDPOINT_URL_S3, region: world.env.AWS_REGION },
+            },
+          }
+        : {}),
+    }))
+}
+
+let world: World
+beforeAll(async () => {
+  world = await openWorld('readme')
+})
+afterAll(async () => {
+  await world?.close()
+})
+
+test('the YAML of the README works as it stands', async () => {
+  await world.kubectl(['-n', world.namespace, 'delete', 'sprov', 'bucket'])
+  await putObject(world.s3, world.bucket, 'public/mnist/0.json', '[0]')
+  const all = examples(world)
+  expect(all.map((object) => `${object.kind} ${object.metadata?.name}`)).toEqual([
+    'StorageProvider team-bucket',
+    'Dataset mnist',
+    'PersistentVolumeClaim data',
+    'Dataset model',
+    'PersistentVolumeClaim model-out',
+  ])
+  await world.create(...all)
+  await world.expectPhase('mnist-v1', 'Committed')
+  await world.expectBound('mnist-v1')
+  const { log } = await world.runJob('train', {
+    script: 'cat /kept/0.json /asked/0.json && echo trained > /out/model.txt',
+    volumes: { kept: 'mnist-v1:ro', asked: 'data:ro', out: 'model-out' },
+  })
+  expect(log).toBe('[0][0]')
+  const version = await world.expectPhase('model-v1', 'Committed')
+  expect(version.status).toMatchObject({ files: 1, bytes: 8 })
+})
