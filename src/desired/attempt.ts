@@ -141,6 +141,10 @@ const withPod = (input: AttemptInput, job: JobObject, pods: PodObject[]): Attemp
   if (result !== undefined && result.outcome !== 'Failed') return { state: 'done', result }
   const ended = pods.find((pod) => pod.status?.phase === 'Failed' || pod.status?.phase === 'Succeeded')
   if (ended !== undefined) return failed(input, failureOf(ended))
+  // The Job's end may be seen before its pod's: a pod that is there and not being stopped still has its result to tell.
+  const late = pods.find((pod) => pod.metadata.deletionTimestamp === undefined && !isTrue(pod, 'DisruptionTarget'))
+  if (finished(job) && late !== undefined)
+    return { state: 'waiting', reason: 'Starting', message: 'The mover has ended; its result is read.', retryIn: 1_000 }
   if (finished(job))
     return failed(input, { reason: 'NodeLost', message: 'The mover ended without its result: its pod was lost.' })
   const pod = pods[0]

@@ -111,6 +111,11 @@ describe('an attempt', () => {
       { state: 'failed', reason: 'NodeLost' },
     ],
     [
+      'ended, but its pod is not seen to have ended yet',
+      { jobs: [job(1, { condition: 'Failed' })], pods: [pod(1, 'Running')] },
+      { state: 'waiting', reason: 'Starting', retryIn: 1_000 },
+    ],
+    [
       'complete, unreadable result',
       { jobs: [job(1)], pods: [pod(1, 'Succeeded', ended(0, '{"op":'))] },
       { state: 'failed', reason: 'MoverFailed' },

@@ -58,7 +58,10 @@ export const failedByItself = (pod: PodObject): boolean => {
   const crashed = statuses.some(({ state }) => {
     if (state?.waiting?.reason === 'CrashLoopBackOff') return true
     const end = state?.terminated
-    return end !== undefined && end.exitCode !== 0 && !(Date.parse(end.finishedAt ?? '') >= asked)
+    if (end === undefined || end.exitCode === 0) return false
+    // A kubelet that no longer finds the container of a pod being stopped writes an end without a time.
+    const when = Date.parse(end.finishedAt ?? '')
+    return Number.isNaN(when) ? asked === Number.POSITIVE_INFINITY : when < asked
   })
   // A pod that failed without any container's word (evicted, node gone) did not end well either.
   return crashed || (pod.status?.phase === 'Failed' && asked === Number.POSITIVE_INFINITY)

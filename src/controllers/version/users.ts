@@ -29,7 +29,9 @@ const podOutcome = (pod: PodObject | undefined, before: Outcome | undefined): Ou
   if (pod === undefined) return before === undefined || before === 'Running' ? 'Unknown' : before
   if (pod.status?.phase === 'Succeeded') return 'Succeeded'
   if (failedByItself(pod) || isTrue(pod, 'DisruptionTarget')) return 'Failed'
-  return pod.metadata.deletionTimestamp === undefined && pod.status?.phase !== 'Failed' ? 'Running' : 'Deleted'
+  if (pod.metadata.deletionTimestamp === undefined && pod.status?.phase !== 'Failed') return 'Running'
+  // It was seen to fail before it was stopped: that its container can't be asked any more doesn't make it better.
+  return before === 'Failed' ? 'Failed' : 'Deleted'
 }
 
 /** Services end well when they are scaled to 0 or deleted, unless their last pods were failing. */

@@ -51,6 +51,7 @@ describe('bare pods', () => {
     ['it failed', [uid(pod('p', 'Failed'))], [], 'Pod Failed', 'badly'],
     ['it is being stopped', [{ ...stopped('Running', 0, '') }], [], 'Pod Deleted', 'held'],
     ['it was stopped by its deletion', [stopped('Failed', 137, '2026-01-01T00:00:31Z')], [], 'Pod Deleted', 'well'],
+    ['it was stopped and its container is lost', [stopped('Failed', 137, '')], [], 'Pod Deleted', 'well'],
     ['it failed before its deletion', [stopped('Failed', 1, '2026-01-01T00:00:29Z')], [], 'Pod Failed', 'badly'],
     ['it was seen going', [], noted('Pod', 'p', 'Deleted'), 'Pod Deleted', 'well'],
     ['nobody saw its end', [], noted('Pod', 'p', 'Running'), 'Pod Unknown', 'badly'],

@@ -7,6 +7,9 @@ import { belongsTo, isActive, isLeaving, volumeRef } from './facts.ts'
 import { waits } from './say.ts'
 import { swap } from './volume-ops.ts'
 
+/** What is made in another namespace tells nothing to the rescue claim: it looks again, ms. */
+const nextStepMs = 1_000
+
 /**
  * A person wants the bytes of a rescue claim in a living namespace: a version opens there, and a claim that gets the volume; what is on it
  * is committed as any other output is.
@@ -23,7 +26,8 @@ export const adopt = (world: World): Plan | undefined => {
       10_000,
     )
   if (volume === undefined || users.some(isActive)) return { requeueAfter: 5_000 }
-  if (version === undefined) return { live: true, create: [adoptedVersion(claim, namespace, name)] }
+  if (version === undefined)
+    return { live: true, create: [adoptedVersion(claim, namespace, name)], requeueAfter: nextStepMs }
   if (version.metadata.labels?.[labels.ownerUid] !== claim.metadata.uid || isLeaving(version))
     return waits(
       world,
@@ -33,8 +37,12 @@ export const adopt = (world: World): Plan | undefined => {
     )
   if (heir === undefined)
     return belongsTo(volume, claim)
-      ? { live: true, create: [adoptingClaim(claim, volume, version, name)] }
+      ? { live: true, create: [adoptingClaim(claim, volume, version, name)], requeueAfter: nextStepMs }
       : { requeueAfter: 5_000 }
   if (!belongsTo(volume, claim)) return { requeueAfter: 5_000 }
-  return { live: true, patch: [{ ref: volumeRef(volume), ops: swap(volume, claim, heir, now) }] }
+  return {
+    live: true,
+    patch: [{ ref: volumeRef(volume), ops: swap(volume, claim, heir, now) }],
+    requeueAfter: nextStepMs,
+  }
 }
