@@ -1,1 +1,0 @@
-export const GiB = 1024 ** 3
