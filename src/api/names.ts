@@ -49,10 +49,15 @@ export const annotations = {
   /** uid of the version: drop the bytes that are to be committed. */
   abandon: 'granary.dev/abandon',
   checkpointRequestedAt: 'granary.dev/checkpoint-requested-at',
+  /** `<new value>[ fast| full| <n>/<t>]`: compare the listing alone, read all bytes (default), or the n-th of t parts. */
   verifyRequestedAt: 'granary.dev/verify-requested-at',
 
   // on a Dataset
   syncRequestedAt: 'granary.dev/sync-requested-at',
+  /** `v<N>[ <new value>]`: bring back a version that was deleted and whose grace is not over. */
+  restore: 'granary.dev/restore',
+  /** `v<N>[ <new value>]`: make a version with the same content whose bytes are all in the store. */
+  materialize: 'granary.dev/materialize',
 
   // on a PersistentVolume
   /** The reclaim policy to put back. */
