@@ -40,6 +40,42 @@ export interface PutOptions {
   signal?: AbortSignal
 }
 
+/** Where the bytes of a download go, each by its place in the object: ranges may come in any order, over several connections. */
+export type Target =
+  /**
+   * A file open for reading and writing, written by position from byte 0 on; what is behind `size` is not touched. Bytes are hashed as they come or
+   * read back, perhaps in another thread: it stays open until the call has settled.
+   */
+  | { fd: number }
+  /** Memory of exactly the object's size. */
+  | { bytes: Uint8Array }
+
+export interface DownloadOptions {
+  /** Bytes that the object has to have: another size is `changed`. */
+  size: number
+  /** This very version. */
+  version?: string
+  /** Fails with `changed` if the object has another etag now. */
+  ifMatch?: string
+  /** What was recorded when the object was first read, lower-case hex: the bytes are checked against it. Without it: against all that the store knows. */
+  sha256?: string
+  /** Hears of bytes that have arrived; negative counts take back what has to come once more. */
+  onBytes?: (count: number) => void
+  signal?: AbortSignal
+}
+
+export interface UploadFileOptions extends PutOptions {
+  /** Bytes of the file that are sent. */
+  size: number
+  onBytes?: (count: number) => void
+}
+
+/** What went over, and the sha256 of it in lower-case hex. */
+export interface Transferred {
+  info: ObjectInfo
+  sha256: string
+}
+
 export interface Capabilities {
   putIfAbsent: boolean
   getIfMatch: boolean
@@ -81,6 +117,8 @@ export class StoreError extends Error {
 export interface ObjectStore {
   /** For messages: `s3://bucket`, never credentials. */
   readonly name: string
+  /** Objects that are worth having under way at once; a store that adapts changes it as it goes. */
+  readonly width: number
   /** In the byte order of UTF-8 keys, page by page. `versions`: also asks for the current version id of each object (no request per object; S3 says `null` where it keeps none). */
   list(
     prefix: string,
@@ -92,6 +130,11 @@ export interface ObjectStore {
    * states: `changed` instead), checks the length, and checks a whole object against the store's own checksum (sha256, md5 etag, crc32c …) where there is one.
    */
   get(key: string, options?: GetOptions): Promise<{ info: ObjectInfo; body: Readable }>
+  /**
+   * A whole object into a file or memory, verified: `corrupt` if it stays wrong after some tries. All of it is one state of the object, pinned or
+   * not. After a failure the target holds anything. The fast way: stores that have none do it by `get` (`downloadByStream`).
+   */
+  download(key: string, target: Target, options: DownloadOptions): Promise<Transferred>
   /** Small objects: at most 8 MiB. Verified by checksum header where the store supports it. */
   put(key: string, bytes: Uint8Array, options?: PutOptions): Promise<ObjectInfo>
   /**
@@ -105,6 +148,11 @@ export interface ObjectStore {
     open: (offset: number, length: number) => Readable,
     options?: PutOptions,
   ): Promise<ObjectInfo>
+  /**
+   * The first `size` bytes of a file, each read once, by position, and hashed meanwhile; a shorter file is `changed`. Otherwise as `upload`.
+   * The file stays open until the call has settled. Stores without a fast way do it by `upload` (`uploadByStream`).
+   */
+  uploadFile(key: string, fd: number, options: UploadFileOptions): Promise<Transferred>
   /** Up to 1,000 keys a call inside; a key that is not there is fine. */
   remove(keys: string[], signal?: AbortSignal): Promise<void>
   /** Multipart uploads under the prefix that nobody finished: aborted. Returns how many. */

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { Readable } from 'node:stream'
 import { compareUtf8 } from '../../src/lib/utf8.ts'
+import { downloadByStream, uploadByStream } from '../../src/stores/by-stream.ts'
 import { type ObjectInfo, type ObjectStore, StoreError } from '../../src/stores/object-store.ts'
 
 export interface MemoryStore extends ObjectStore {
@@ -35,6 +36,7 @@ export const memoryStore = (name = 'memory://bucket'): MemoryStore => {
   }
   const store: MemoryStore = {
     name,
+    width: 16,
     objects,
     writes,
     beforeWrite: () => {},
@@ -57,6 +59,7 @@ export const memoryStore = (name = 'memory://bucket'): MemoryStore => {
       const part = range === undefined ? bytes : bytes.subarray(range.offset, range.offset + range.length)
       return { info: infoOf(bytes), body: Readable.from([part], { objectMode: false }) }
     },
+    download: (key, target, options) => downloadByStream(store, key, target, options),
     put: (key, bytes, options) => write(key, Buffer.from(bytes), options),
     upload: async (key, size, open, options) => {
       const half = Math.ceil(size / 2)
@@ -68,6 +71,7 @@ export const memoryStore = (name = 'memory://bucket'): MemoryStore => {
       if (bytes.length !== size) throw new StoreError('changed', `${name}/${key}: the source ended early`, key)
       return write(key, bytes, options)
     },
+    uploadFile: (key, fd, options) => uploadByStream(store, key, fd, options),
     remove: async (keys) => {
       for (const key of keys) objects.delete(key)
     },

@@ -1,3 +1,7 @@
+import { createHash, randomUUID } from 'node:crypto'
+import { open as openFile, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { describe, expect, test } from 'vitest'
 import { compareUtf8 } from '../../src/lib/utf8.ts'
@@ -11,6 +15,20 @@ export const rangesOf =
   (bytes: Buffer) =>
   (offset: number, length: number): Readable =>
     Readable.from([bytes.subarray(offset, offset + length)], { objectMode: false })
+
+/** Lends a file with these bytes, open for reading and writing, and returns what it holds then. */
+const inFile = async (bytes: Buffer, work: (fd: number) => Promise<unknown>): Promise<Buffer> => {
+  const path = join(tmpdir(), `granary-${randomUUID()}`)
+  await writeFile(path, bytes)
+  const handle = await openFile(path, 'r+')
+  try {
+    await work(handle.fd)
+    return await readFile(path)
+  } finally {
+    await handle.close()
+    await rm(path)
+  }
+}
 
 /** What every kind of store keeps. `open` gives an empty one. */
 export const storeContract = (open: () => ObjectStore | Promise<ObjectStore>): void => {
@@ -30,6 +48,60 @@ export const storeContract = (open: () => ObjectStore | Promise<ObjectStore>): v
       expect(await store.head('get/none')).toBeUndefined()
       await expect(store.get('get/none')).rejects.toMatchObject({ failure: 'not-found', key: 'get/none' })
       await expect(store.get('get')).rejects.toMatchObject({ failure: 'not-found' })
+    })
+
+    test('a download brings a whole object to a file or to memory, and its sha256', async () => {
+      const store = await open()
+      for (const size of [0, 1, 70_000, 3 * MiB + 1]) {
+        const bytes = pattern(size, size)
+        const key = `down/${size}`
+        const { etag } = await store.put(key, bytes)
+        const sha256 = createHash('sha256').update(bytes).digest('hex')
+        const memory = { bytes: Buffer.alloc(size) }
+        expect(await store.download(key, memory, { size })).toMatchObject({ sha256, info: { size, etag } })
+        expect(memory.bytes.equals(bytes)).toBe(true)
+        let arrived = 0
+        const onBytes = (count: number) => {
+          arrived += count
+        }
+        const pinned = { size, sha256, ...(etag === undefined ? {} : { ifMatch: etag }), onBytes }
+        const file = await inFile(Buffer.alloc(0), async (fd) => {
+          expect(await store.download(key, { fd }, pinned)).toMatchObject({ sha256, info: { size } })
+        })
+        expect(file.equals(bytes)).toBe(true)
+        expect(arrived).toBe(size)
+      }
+      const memory = { bytes: Buffer.alloc(1) }
+      const get = (key: string, more = {}) => store.download(key, memory, { size: 1, ...more })
+      await expect(get('down/none')).rejects.toMatchObject({ failure: 'not-found' })
+      await expect(get('down/70000')).rejects.toMatchObject({ failure: 'changed' })
+      await expect(get('down/1', { ifMatch: 'x'.repeat(32) })).rejects.toMatchObject({ failure: 'changed' })
+      await expect(get('down/1', { sha256: '0'.repeat(64) })).rejects.toMatchObject({ failure: 'corrupt' })
+      await expect(get('down/1', { signal: AbortSignal.abort(new Error('stopped')) })).rejects.toThrow()
+    })
+
+    test('a file goes up, and its sha256 comes back', async () => {
+      const store = await open()
+      for (const size of [0, 1, 70_000, 17 * MiB + 1]) {
+        const bytes = pattern(size + 3, size)
+        const sha256 = createHash('sha256').update(bytes.subarray(0, size)).digest('hex')
+        let sent = 0
+        const onBytes = (count: number) => {
+          sent += count
+        }
+        await inFile(bytes, async (fd) => {
+          const options = { size, onBytes, ifAbsent: true }
+          expect(await store.uploadFile(`file/${size}`, fd, options)).toMatchObject({ sha256, info: { size } })
+          const again = store.uploadFile(`file/${size}`, fd, options)
+          await expect(again).rejects.toMatchObject({ failure: 'exists' })
+          const long = store.uploadFile('file/long', fd, { size: size + 4 })
+          await expect(long).rejects.toMatchObject({ failure: 'changed' })
+        })
+        expect(sent).toBeGreaterThanOrEqual(size)
+        expect((await readAll(store, `file/${size}`)).equals(bytes.subarray(0, size))).toBe(true)
+      }
+      expect(await store.head('file/long')).toBeUndefined()
+      expect(await store.abortUploads('')).toBe(0)
     })
 
     test('listings come in the order of the bytes', async () => {

@@ -2,6 +2,7 @@ import { type FileHandle, open, readdir, rm, stat } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { addAbortSignal } from 'node:stream'
 import { compareUtf8 } from '../../lib/utf8.ts'
+import { downloadByStream, uploadByStream } from '../by-stream.ts'
 import { type GetOptions, type ObjectInfo, type ObjectStore, StoreError } from '../object-store.ts'
 import { probeStore } from '../probe.ts'
 import { etagOf } from './etag.ts'
@@ -59,6 +60,7 @@ export const openDirectoryStore = (directory: string, name = 'directory'): Objec
 
   const store: ObjectStore = {
     name,
+    width: 16,
     async *list(prefix, options = {}) {
       const { startAfter, signal } = options
       try {
@@ -81,6 +83,7 @@ export const openDirectoryStore = (directory: string, name = 'directory'): Objec
       }
     },
     get,
+    download: (key, target, how) => downloadByStream(store, key, target, how),
     put: (key, bytes, options = {}) =>
       guarded(key, () => writeFileAtomically(pathOf(root, name, key), key, bytes, bytes.length, options)),
     upload: (key, size, openRange, options = {}) =>
@@ -88,6 +91,7 @@ export const openDirectoryStore = (directory: string, name = 'directory'): Objec
         const bytes = size === 0 ? new Uint8Array() : openRange(0, size)
         return writeFileAtomically(pathOf(root, name, key), key, bytes, size, options)
       }),
+    uploadFile: (key, fd, how) => uploadByStream(store, key, fd, how),
     async remove(keys, signal) {
       for (const key of keys) {
         signal?.throwIfAborted()

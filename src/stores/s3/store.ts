@@ -5,6 +5,7 @@ import {
   ListMultipartUploadsCommand,
   type ListMultipartUploadsCommandOutput,
 } from '@aws-sdk/client-s3'
+import { downloadByStream, uploadByStream } from '../by-stream.ts'
 import { type ObjectInfo, type ObjectStore, StoreError } from '../object-store.ts'
 import { probeStore } from '../probe.ts'
 import { defaultRetryPolicy, type RetryPolicy } from '../retry.ts'
@@ -91,11 +92,14 @@ export const openS3Store = async (address: S3Address, options: S3StoreOptions): 
 
   const store: ObjectStore = {
     name,
+    width: 32,
     list: (prefix, listOptions) => listObjects({ ...deps, pageSize: options.pageSize }, prefix, listOptions),
     head,
     get: (key, getOptions) => getObject(deps, key, getOptions),
+    download: (key, target, how) => downloadByStream(store, key, target, how),
     put: (key, bytes, putOptions) => putObject(deps, key, bytes, putOptions),
     upload: (key, size, open, putOptions) => uploadObject(deps, key, size, open, putOptions),
+    uploadFile: (key, fd, how) => uploadByStream(store, key, fd, how),
     async remove(keys, signal) {
       for (let i = 0; i < keys.length; i += deleteBatch) await removeBatch(keys.slice(i, i + deleteBatch), signal)
     },
