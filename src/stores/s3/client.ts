@@ -4,7 +4,8 @@ import { Agent as HttpsAgent } from 'node:https'
 import { rootCertificates } from 'node:tls'
 import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3'
 import { StoreError } from '../object-store.ts'
-import { readAccessKeys } from './credentials.ts'
+import type { Identity } from './credentials.ts'
+import { refusesKeys } from './errors.ts'
 
 export interface S3Address {
   bucket: string
@@ -13,10 +14,8 @@ export interface S3Address {
   forcePathStyle?: boolean | undefined
 }
 
-export type CredentialSource = { from: 'Files'; directory: string } | { from: 'Ambient' } | { from: 'Anonymous' }
-
 export interface ClientOptions {
-  credentials: CredentialSource
+  identity: Identity
   /** A PEM file with authorities to trust beside the usual ones. */
   caFile?: string | undefined
   /** Milliseconds without a byte after which a connection counts as dead. */
@@ -34,10 +33,18 @@ const authorities = async (file: string | undefined): Promise<string[] | undefin
   }
 }
 
-const identity = async (source: CredentialSource, store: string): Promise<Partial<S3ClientConfig>> => {
-  if (source.from === 'Ambient') return {}
-  if (source.from === 'Files') return { credentials: await readAccessKeys(source.directory, store) }
-  // The SDK looks for keys even when nothing is to be signed: it gets empty ones and a signer that signs nothing.
+/** The SDK remembers keys as long as they last: told that they end now, it asks the identity for every request, which remembers them itself. */
+const signing = (identity: Identity): Partial<S3ClientConfig> => {
+  if (identity.signs) {
+    return {
+      credentials: async () => {
+        const keys = await identity.keys()
+        if (keys === undefined) throw new StoreError('no-credentials', 'the keys of this store are gone')
+        return { ...keys, expiration: new Date() }
+      },
+    }
+  }
+  // The SDK looks for keys even when nothing is to be signed: it gets some, and a signer that signs nothing.
   return {
     credentials: { accessKeyId: 'anonymous', secretAccessKey: 'anonymous' },
     signer: { sign: async (request) => request },
@@ -46,10 +53,11 @@ const identity = async (source: CredentialSource, store: string): Promise<Partia
 
 /** The SDK's client without its retries and checksums: both are done here, where a resumed body can be seen as a whole. */
 export const openClient = async (address: S3Address, options: ClientOptions): Promise<S3Client> => {
+  const { identity } = options
   const ca = await authorities(options.caFile)
   const agent = { keepAlive: true, maxSockets: options.connections }
   const client = new S3Client({
-    ...(await identity(options.credentials, `s3://${address.bucket}`)),
+    ...signing(identity),
     region: address.region ?? 'us-east-1',
     ...(address.endpoint ? { endpoint: address.endpoint } : { followRegionRedirects: true }),
     forcePathStyle: address.forcePathStyle ?? address.endpoint !== undefined,
@@ -75,6 +83,19 @@ export const openClient = async (address: S3Address, options: ClientOptions): Pr
       return next(args)
     },
     { step: 'build', name: 'granaryChecksumMode' },
+  )
+  // Keys may end, or be replaced, while a transfer goes on: with new ones the same request is sent once more.
+  client.middlewareStack.add(
+    (next) => async (args) => {
+      const used = await identity.keys()
+      try {
+        return await next(args)
+      } catch (error) {
+        if (used === undefined || !refusesKeys(error) || !(await identity.renew(used))) throw error
+        return next(args)
+      }
+    },
+    { step: 'initialize', name: 'granaryRenew' },
   )
   return client
 }

@@ -63,6 +63,10 @@ const safeCode = (error: SdkError): string => {
   return 'Error'
 }
 
+/** The store does not take the keys that a request was signed with: others may do. */
+export const refusesKeys = (thrown: unknown): boolean =>
+  typeof thrown === 'object' && thrown !== null && credentialCodes.has(safeCode(thrown as SdkError))
+
 const sentences: Record<StoreFailure, (where: string, what: string) => string> = {
   'not-found': (where) => `${where} is not there`,
   'no-bucket': (where) => `the bucket of ${where} does not exist: check its name, region and endpoint`,
@@ -71,7 +75,7 @@ const sentences: Record<StoreFailure, (where: string, what: string) => string> =
   'no-credentials': (where) =>
     `no credentials for ${where}: name a Secret, or run as a service account that the store knows`,
   credentials: (where, what) =>
-    `the store refused the credentials for ${where} (${what}): check the keys in the Secret`,
+    `the store refused the credentials for ${where} (${what}): check the keys in the Secret, or the role of the service account`,
   denied: (where, what) => `these credentials may not ${what}: ${where} needs a policy that allows it`,
   corrupt: (where) => `the bytes of ${where} differ from the checksum that the store holds`,
   unreachable: (where, what) => `no answer for ${where} (${what}): check the endpoint, or wait until the store is back`,

@@ -9,7 +9,8 @@ import { downloadByStream, uploadByStream } from '../by-stream.ts'
 import { type ObjectInfo, type ObjectStore, StoreError } from '../object-store.ts'
 import { probeStore } from '../probe.ts'
 import { defaultRetryPolicy, type RetryPolicy } from '../retry.ts'
-import { type CredentialSource, openClient, type S3Address } from './client.ts'
+import { openClient, type S3Address } from './client.ts'
+import { type CredentialSource, openIdentity } from './credentials.ts'
 import { abortable, callStore, type S3Deps } from './deps.ts'
 import { getObject } from './get.ts'
 import { infoOf } from './info.ts'
@@ -47,13 +48,14 @@ const unfinishedUploads = async (deps: S3Deps, prefix: string, signal?: AbortSig
 
 /** An S3 bucket. Opening reads credential files and asks the store nothing. */
 export const openS3Store = async (address: S3Address, options: S3StoreOptions): Promise<ObjectStore> => {
+  const name = `s3://${address.bucket}`
+  const identity = await openIdentity(options.credentials, name)
   const client = await openClient(address, {
-    credentials: options.credentials,
+    identity,
     caFile: options.caFile,
     stall: options.stall ?? 30_000,
     connections: options.connections ?? 64,
   })
-  const name = `s3://${address.bucket}`
   const bucket = address.bucket
   const deps = { client, bucket, name, retry: options.retry ?? defaultRetryPolicy }
 
