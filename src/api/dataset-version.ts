@@ -173,6 +173,32 @@ export const DatasetVersionStatus = z.object({
     })
     .optional()
     .meta({ description: 'How it was mirrored.' }),
+  lastVerification: z
+    .object({
+      request: text('The value of granary.dev/verify-requested-at that asked for it.', 256),
+      depth: z
+        .enum(['Fast', 'Full'])
+        .optional()
+        .meta({ description: 'Fast: names and sizes, from a listing. Full: every byte.' }),
+      part: text('n/t: the bytes of the n-th of t parts alone.', 32).optional(),
+      claim: objectName('The claim whose volume was compared; absent: the store.').optional(),
+      startedAt: time('When it began.').optional(),
+      finishedAt: time('When it ended.').optional(),
+      result: text('Sound, Bad, or the reason why it came to no end.', 64).optional(),
+      files: count('Files that were compared.').optional(),
+      bytes: count('Their bytes.').optional(),
+      bad: count('How many files are not as the manifest says.').optional(),
+      names: listOf(
+        z.object({ path: text('A file.', 1024), problem: text('What is wrong with it.', 1024) }),
+        5,
+        'The first bad files.',
+      ).optional(),
+      attempt: count('Which attempt.').optional(),
+      failures: count('How many attempts failed in a row.').optional(),
+      nextRetryAt: time('When it is tried again.').optional(),
+    })
+    .optional()
+    .meta({ description: 'The last comparison with the manifest.' }),
   conditions: conditions.optional(),
 })
 export type DatasetVersionStatus = Omit<z.output<typeof DatasetVersionStatus>, 'conditions'> & {

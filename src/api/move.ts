@@ -130,6 +130,19 @@ export const MoveSpec = z.union([
     previous: Committed.optional(),
   }),
   z.object({
+    op: z.literal('Verify'),
+    store: MoveLocation,
+    /** Where `u` lines point; absent for versions without. */
+    source: MoveLocation.optional(),
+    version: Committed,
+    /** Store: the objects that the manifest names. Volume: what is mounted at /data, read-only. */
+    what: z.enum(['Store', 'Volume']),
+    /** Fast: names and sizes, from listings. Full: every byte. */
+    depth: z.enum(['Fast', 'Full']),
+    /** Full, of the files alone whose path falls into the n-th of t equal parts; n from 1. */
+    part: z.object({ n: z.int().min(1), of: z.int().min(1) }).optional(),
+  }),
+  z.object({
     op: z.literal('Adopt'),
     dataset: StoredDataset,
     store: MoveLocation,
@@ -195,6 +208,17 @@ export type MoveDone =
       warnings?: string[]
     }
   | { op: 'Mirror'; outcome: 'Done'; files: number; bytes: number; written: number; removed: number }
+  | {
+      op: 'Verify'
+      /** Bad: something is not what the manifest says. */
+      outcome: 'Sound' | 'Bad'
+      /** Files and bytes that were looked at. */
+      files: number
+      bytes: number
+      bad: number
+      /** The first five, paths cut to 200 bytes; the log has more. */
+      names?: { path: string; problem: string }[]
+    }
   | {
       op: 'Adopt'
       outcome: 'Done'

@@ -49,7 +49,7 @@ export const annotations = {
   /** uid of the version: drop the bytes that are to be committed. */
   abandon: 'granary.dev/abandon',
   checkpointRequestedAt: 'granary.dev/checkpoint-requested-at',
-  /** `<new value>[ fast| full| <n>/<t>]`: compare the listing alone, read all bytes (default), or the n-th of t parts. */
+  /** `<new value>[ fast| full| <n>/<t>][ claim/<name>]`: compare the listing alone, read all bytes (default), or the n-th of t parts; in the store, or on a claim. */
   verifyRequestedAt: 'granary.dev/verify-requested-at',
 
   // on a Dataset

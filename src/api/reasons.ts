@@ -50,6 +50,8 @@ export const reasons = {
   Populating: info('Event', 'A volume is being filled.'),
   Populated: info('Event', 'The volume is filled and verified, and the claim has it.'),
   Moving: info('Reconciling', 'A mover is at work.'),
+  Verifying: info('Verified', 'The version is being compared with its manifest.'),
+  Verified: info('Verified', 'All that was compared is as the manifest says.'),
   Mirroring: info('Mirrored', 'The version is being written to the place that writeBack names.'),
   Mirrored: info('Mirrored', 'Every file of the version is at the place that writeBack names.'),
   Unchanged: info(
@@ -222,6 +224,12 @@ export const reasons = {
     'Ready',
     'Bytes are not what their digest says; no volume is handed out.',
     'Restore the object that the message names, from a copy or an old object version.',
+  ),
+
+  VolumeDamaged: terminal(
+    'Degraded',
+    'A volume that was filled with the version holds other bytes now; the store is not concerned.',
+    'Delete the claim that the message names: it is filled anew. Look at the disk below it.',
   ),
 
   // Volumes.

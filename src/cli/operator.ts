@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
+import type { DatasetVersion } from '../api/dataset-version.ts'
+import * as kinds from '../api/kinds.ts'
 import { type OperatorConfig, operatorConfig } from '../config.ts'
 import { cacheController } from '../controllers/cache/index.ts'
 import { claimController, indexes as claimIndexes } from '../controllers/claim/index.ts'
@@ -25,6 +27,7 @@ import { messageOf } from '../lib/errors.ts'
 import { createLog, type Log } from '../lib/log.ts'
 import { Releasers } from '../lib/releasers.ts'
 import { cacheSpecs, type Indexes } from './caches.ts'
+import { gaugeVersions } from './gauges.ts'
 
 /** The operator, until `signal` aborts. Resolves with the exit code: 0 when it was asked to stop, 1 when it lost its lease. */
 export const run = async (args: string[], signal: AbortSignal): Promise<number> => {
@@ -64,6 +67,8 @@ const operate = async (parts: Parts, signal: AbortSignal): Promise<number> => {
       'an index can not read an object',
     )
   const caches = new Map(cacheSpecs(indexes).map((spec) => [kindKey(spec.kind), new Cache(spec, report)]))
+  const versions = caches.get(kindKey(kinds.DatasetVersion))
+  gaugeVersions(metrics.registry, () => (versions?.list() ?? []) as DatasetVersion[])
   const stopCaches = fill({ client, log, metrics }, caches)
   releasers.push('caches', stopCaches)
   const waitingFor = () => [...caches.values()].filter((cache) => !cache.isSynced).map((cache) => cache.kind.plural)

@@ -7,6 +7,7 @@ import { mirror } from './mirror.ts'
 import { populate } from './populate.ts'
 import { runProbe } from './probe.ts'
 import { runScan } from './scan.ts'
+import { verify } from './verify.ts'
 
 const operations: { [Op in Operation]: Run<Op> } = {
   Import: runImport,
@@ -15,6 +16,7 @@ const operations: { [Op in Operation]: Run<Op> } = {
   Populate: populate,
   Finalize: finalize,
   Mirror: mirror,
+  Verify: verify,
   Adopt: runAdopt,
 }
 

@@ -32,14 +32,18 @@ const locate = (origin: Origin, entry: Entry): { store: ObjectStore; key: string
   const { u } = entry
   if (u === undefined)
     return { store: origin.store, key: dataKey(origin.prefix, entry.o ?? origin.sequence, entry.p), pin: {} }
-  if (origin.source?.bucket !== u.b)
-    throw new MoveFailure(
-      'InvalidSpec',
-      `the version refers to the bucket ${u.b}, and the Dataset's source is another one: put the old source back, or use a newer version`,
-      [entry.p],
-    )
   const pin = u.v === undefined ? { ifMatch: u.e! } : { version: u.v }
-  return { store: origin.source.store, key: u.k, pin }
+  return { store: sourceOf(origin, entry), key: u.k, pin }
+}
+
+/** The store that an external object lies in, if it is the one that the Dataset's source names. */
+export const sourceOf = (origin: Origin, { p, u }: Entry): ObjectStore => {
+  if (origin.source !== undefined && origin.source.bucket === u?.b) return origin.source.store
+  throw new MoveFailure(
+    'InvalidSpec',
+    `the version refers to the bucket ${u?.b}, and the Dataset's source is another one: put the old source back, or use a newer version`,
+    [p],
+  )
 }
 
 const gone: Partial<Record<StoreError['failure'], string>> = {

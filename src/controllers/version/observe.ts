@@ -11,6 +11,7 @@ import type { ClaimObject, EventObject, JobObject, PodObject } from '../../desir
 import type { Reader } from '../../kube/types.ts'
 import { claimNameOf } from './decide/claims.ts'
 import { attemptInput } from './decide/move.ts'
+import { isVerifying } from './decide/verify.ts'
 import { index } from './indexes.ts'
 import { claimNamesOf, isWriter } from './pods.ts'
 import type { User } from './users.ts'
@@ -98,7 +99,15 @@ const inputsOf = async (
   return claims.filter((one) => one !== undefined)
 }
 
+/** The claim that a verification is under way on. */
+const verifyClaimOf = async (reader: Reader, { metadata, status }: DatasetVersion) => {
+  const name = status?.lastVerification?.claim
+  if (name === undefined || !isVerifying(status)) return undefined
+  return reader.get<ClaimObject>(kinds.Claim, metadata.namespace, name)
+}
+
 const operationOf = (world: World): Operation => {
+  if (isVerifying(world.version.status)) return 'Verify'
   if (world.version.status?.phase === 'Committed') return 'Mirror'
   return world.spec.from?.source === undefined ? 'Finalize' : 'Import'
 }
@@ -107,7 +116,8 @@ const operationOf = (world: World): Operation => {
 const moving = async (reader: Reader, world: World): Promise<Pick<World, 'events' | 'lastLine'>> => {
   const { metadata, status } = world.version
   const op = operationOf(world)
-  const input = attemptInput(world, op, (op === 'Mirror' ? status?.mirror : status) ?? {})
+  const book = op === 'Mirror' ? status?.mirror : op === 'Verify' ? status?.lastVerification : status
+  const input = attemptInput(world, op, book ?? {})
   const overdue = needsEvents(input)
   const events =
     overdue === undefined
@@ -161,6 +171,7 @@ export const observe = async (
     rescue: await rescueOf(reader, version, claim, claimName),
     pods,
     owners: await ownersOf(reader, namespace, pods, version.status?.users ?? []),
+    verifyClaim: await verifyClaimOf(reader, version),
     inputs: await inputsOf(reader, namespace, claimName, pods),
     jobs,
     movers,

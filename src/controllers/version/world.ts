@@ -42,6 +42,8 @@ export interface World {
   pods: PodObject[]
   /** Controllers of those pods and of the users in status, as far as they still exist. */
   owners: KubeObject[]
+  /** The claim that a verification is asked for, or under way on. */
+  verifyClaim?: ClaimObject | undefined
   /** Other claims that those pods mount. */
   inputs: ClaimObject[]
   /** Movers of this version: their Jobs and pods, events of a Job that should have a pod, the last line of the one that runs. */

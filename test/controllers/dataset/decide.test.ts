@@ -269,6 +269,27 @@ describe('tags and latest', () => {
     ])
   })
 
+  const damaged = (n: number, tags: string[] = []) =>
+    version(n, {
+      spec: { tags },
+      status: {
+        conditions: [{ type: 'Degraded', status: 'True', reason: 'Corrupt', message: '', lastTransitionTime: at(9) }],
+      },
+    })
+
+  test('nothing moves to a version whose bytes are damaged, and nothing moves away from it', () => {
+    const tag = (name: string, number: string) => ({ name, version: number, digest: digest('a'), movedAt: at(100) })
+    const tags = [tag('candidate', 'v1'), tag('kept', 'v3'), tag('prod', 'v1')]
+    const versions = [version(1, { spec: { tags: ['candidate'] } }), version(2), damaged(3, ['candidate', 'kept'])]
+    const given = { of: dataset({ tags: { prod: 'v3' } }), versions }
+    const plan = decide(world({ ...given, status: { ...settled, tags } }))
+    expect(statusOf(plan)?.tags).toEqual(tags)
+    expect(statusOf(plan)?.latest?.version).toBe('v2')
+    expect(said(plan, 'Ready')).toBe('False TagTargetMissing')
+    const before = statusOf(decide(world({ versions: [version(3)] })))
+    expect(statusOf(decide(world({ ...given, status: before ?? {} })))?.latest?.version).toBe('v3')
+  })
+
   test('a declared tag without its version is said', () => {
     const plan = decide(world({ of: dataset({ tags: { prod: 'v9' } }), versions: [version(1)] }))
     expect(said(plan, 'Ready')).toBe('False TagTargetMissing')

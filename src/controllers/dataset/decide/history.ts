@@ -1,3 +1,4 @@
+import { findCondition } from '../../../api/conditions.ts'
 import type { DatasetVersion } from '../../../api/dataset-version.ts'
 import { parseVersionTag, versionTag } from '../../../api/names.ts'
 import { formatBytes } from '../../../api/quantity.ts'
@@ -12,6 +13,8 @@ export interface Committed {
   bytes: number
   committedAt: string
   tags: string[]
+  /** A verification found its bytes damaged: nothing moves to it. */
+  damaged: boolean
 }
 
 const asCommitted = (version: DatasetVersion): Committed[] => {
@@ -19,7 +22,8 @@ const asCommitted = (version: DatasetVersion): Committed[] => {
   if (phase !== 'Committed' || sequence === undefined || digest === undefined) return []
   const at = committedAt ?? openedAt ?? version.metadata.creationTimestamp ?? ''
   const tags = version.spec.tags ?? []
-  return [{ sequence, name: version.metadata.name, digest, files, bytes, committedAt: at, tags }]
+  const damaged = findCondition(version.status?.conditions, 'Degraded')?.reason === 'Corrupt'
+  return [{ sequence, name: version.metadata.name, digest, files, bytes, committedAt: at, tags, damaged }]
 }
 
 /** Committed versions, the highest number first. */
@@ -28,21 +32,34 @@ export const committedOf = (world: World): Committed[] =>
 
 type Tags = NonNullable<NonNullable<World['dataset']['status']>['tags']>
 
-/** Where tags point: where the spec says, else at the version that asked for it and was committed last. A declared tag whose version is missing stays where it was. */
-const tagsOf = (world: World, committed: Committed[], before: Tags): { tags: Tags; missing: string[] } => {
-  const byNumber = new Map(committed.map((version) => [version.sequence, version]))
-  const targets = new Map<string, Committed | undefined>()
+/** Whether something may point at the version: at one that is damaged only what points there already. */
+const mayPoint = (version: Committed, at: string | undefined): boolean =>
+  !version.damaged || at === versionTag(version.sequence)
+
+/** Where tags are to point: where the spec says, else at the version that asked for it and was committed last. `missing`: what no version can be. */
+const targetsOf = (world: World, committed: Committed[], before: Tags) => {
+  const at = (name: string) => before.find((tag) => tag.name === name)?.version
+  const targets = new Map<string, Committed | { missing: string }>()
   for (const version of committed.toSorted(
     (a, b) => a.committedAt.localeCompare(b.committedAt) || a.sequence - b.sequence,
   ))
-    for (const tag of version.tags) targets.set(tag, version)
-  for (const [tag, number] of Object.entries(world.spec.tags ?? {}))
-    targets.set(tag, byNumber.get(parseVersionTag(number) ?? 0))
+    for (const tag of version.tags) if (mayPoint(version, at(tag))) targets.set(tag, version)
+  for (const [tag, number] of Object.entries(world.spec.tags ?? {})) {
+    const target = committed.find((version) => version.sequence === parseVersionTag(number))
+    if (target === undefined) targets.set(tag, { missing: `${tag}: ${number}` })
+    else if (mayPoint(target, at(tag))) targets.set(tag, target)
+    else targets.set(tag, { missing: `${tag}: ${number} (its bytes are damaged)` })
+  }
+  return targets
+}
+
+/** Where tags point. One whose version is missing or damaged stays where it was. */
+const tagsOf = (world: World, committed: Committed[], before: Tags): { tags: Tags; missing: string[] } => {
   const missing: string[] = []
-  const tags = [...targets].flatMap(([name, target]) => {
+  const tags = [...targetsOf(world, committed, before)].flatMap(([name, target]) => {
     const old = before.find((tag) => tag.name === name)
-    if (!target) {
-      missing.push(`${name}: ${world.spec.tags?.[name]}`)
+    if ('missing' in target) {
+      missing.push(target.missing)
       return old ? [old] : []
     }
     const version = versionTag(target.sequence)
@@ -67,7 +84,7 @@ const describeMissing = (missing: string[]): string =>
 /** `latest`, the count, and where tags point. */
 export const tellHistory: Step = (world: World, draft: Draft) => {
   const committed = committedOf(world)
-  const [highest] = committed
+  const highest = committed.find((version) => mayPoint(version, draft.status.latest?.version))
   draft.status.versions = committed.length
   draft.status.latest = highest && {
     version: versionTag(highest.sequence),

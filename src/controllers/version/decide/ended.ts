@@ -1,3 +1,4 @@
+import { findCondition } from '../../../api/conditions.ts'
 import { Claim, DatasetVersion as DatasetVersionKind } from '../../../api/kinds.ts'
 import { annotations, finalizers } from '../../../api/names.ts'
 import { removeFinalizers } from '../../../desired/json-patch.ts'
@@ -8,6 +9,7 @@ import { commit } from './commit.ts'
 import { type Draft, enter, lookAgainIn, reconciling, type Step, say, unsay } from './draft.ts'
 import { mirror } from './mirror.ts'
 import { stopMovers } from './move.ts'
+import { isVerifying, verificationWanted, verify } from './verify.ts'
 
 interface Entry {
   digest: string
@@ -84,17 +86,39 @@ const sayShadowed = (world: World, draft: Draft): void => {
   say(world, draft, { type: 'TagShadowed', status: 'True', reason: 'TagShadowed', message })
 }
 
+/** A version's movers come one after the other: the mirror first, unless a verification has begun. */
+const moveOn = (
+  world: World,
+  draft: Draft,
+): { mirrored: 'done' | 'pending' | 'idle'; verified: 'pending' | 'idle' } => {
+  if (world.version.metadata.deletionTimestamp !== undefined) return { mirrored: 'idle', verified: 'idle' }
+  if (isVerifying(world.version.status)) return { mirrored: 'idle', verified: verify(world, draft) }
+  const mirrored = mirror(world, draft)
+  const isFree = mirrored !== 'pending' || (world.jobs.length === 0 && draft.plan.create.length === 0)
+  const verified = isFree && verificationWanted(world) ? verify(world, draft) : 'idle'
+  return { mirrored, verified }
+}
+
+const sayReady = (world: World, draft: Draft): void => {
+  const damage = findCondition(draft.status.conditions, 'Degraded')
+  if (damage?.reason === 'Corrupt') {
+    say(world, draft, { type: 'Ready', status: 'False', reason: 'Corrupt', message: damage.message })
+    return
+  }
+  const message = `${world.version.status?.version} of ${world.spec.dataset} is in the store for good.`
+  say(world, draft, { type: 'Ready', status: 'True', reason: 'Committed', message })
+}
+
 /** After the commit: what is left of the way there goes, and the version is mirrored where that is asked for. */
 export const afterCommit: Step = (world, draft) => {
   if (world.version.status?.phase !== 'Committed') return undefined
   sayShadowed(world, draft)
-  const mirrored = world.version.metadata.deletionTimestamp === undefined ? mirror(world, draft) : 'idle'
+  const { mirrored, verified } = moveOn(world, draft)
   if (mirrored !== 'pending') {
-    stopMovers(world, draft)
+    if (verified !== 'pending') stopMovers(world, draft)
     unsay(draft, 'Reconciling')
     unsay(draft, 'Stalled')
-    const message = `${world.version.status.version} of ${world.spec.dataset} is in the store for good.`
-    say(world, draft, { type: 'Ready', status: 'True', reason: 'Committed', message })
+    sayReady(world, draft)
   }
   dropOwnClaim(world, draft)
   unguard(world, draft)

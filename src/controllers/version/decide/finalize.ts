@@ -20,7 +20,7 @@ import {
   sentenceOf,
   stopMovers,
 } from './move.ts'
-import { latestOther, storePlace } from './places.ts'
+import { isDamaged, soundOther, storePlace } from './places.ts'
 import { keepUncommitted, parentMoved } from './release.ts'
 
 /** Failures that no further attempt can mend as long as the volume is as it is: a person decides. */
@@ -119,13 +119,20 @@ export const finalize: Step = (world, draft) => {
   return 'stop'
 }
 
+/** The version whose bytes need not be uploaded again: what the volume started with, or the latest one. */
+const referredTo = (world: World) => {
+  const base = world.version.status?.base ?? soundOther(world)
+  const damaged = world.siblings.some((one) => one.status?.sequence === base?.sequence && isDamaged(one))
+  return damaged ? undefined : base
+}
+
 const move = (
   world: World,
   draft: Draft,
   store: Extract<ReturnType<typeof storePlace>, { access: unknown }>['access'],
   claimName: string,
 ): void => {
-  const base = world.version.status?.base ?? latestOther(world)
+  const base = referredTo(world)
   const path = world.spec.from?.claim?.path
   const now = follow(
     world,

@@ -6,7 +6,7 @@ import type { Draft } from './draft.ts'
 import { enter, reconciling, type Step, say, stalled } from './draft.ts'
 import { intentOf, storedDataset } from './intent.ts'
 import { follow, healsByItself, noteFailure, reasonOf, resultOf, retryLater, sentenceOf } from './move.ts'
-import { latestOther, type Place, sourcePlace, storePlace } from './places.ts'
+import { type Place, soundOther, sourcePlace, storePlace } from './places.ts'
 
 type Reached = Extract<Place, { access: unknown }>
 
@@ -20,7 +20,7 @@ export const complain = (world: World, draft: Draft, place: Exclude<Place, Reach
 const specOf = (world: World, store: Reached, source: Reached): MoveSpec => {
   const wanted = world.datasetSpec?.source
   const mode = world.datasetSpec?.import ?? 'Auto'
-  const parent = latestOther(world)
+  const parent = soundOther(world)
   return {
     op: 'Import',
     dataset: storedDataset(world),

@@ -23,6 +23,8 @@ const pollMs = 10_000
 /** What the status keeps of an operation between its attempts. */
 export interface Book {
   attempt?: number | undefined
+  /** How many attempts failed in a row, where that is not `attempt - 1`. */
+  failures?: number | undefined
   nextRetryAt?: string | undefined
 }
 
@@ -38,6 +40,7 @@ export const attemptInput = (world: World, op: Operation, book: Book): AttemptIn
   op,
   ownerUid: world.version.metadata.uid ?? '',
   attempt: book.attempt ?? 1,
+  ...(book.failures === undefined ? {} : { failures: book.failures }),
   notBefore: book.nextRetryAt === undefined ? undefined : Date.parse(book.nextRetryAt),
   jobs: world.jobs,
   pods: world.movers,

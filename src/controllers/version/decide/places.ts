@@ -1,3 +1,4 @@
+import { findCondition } from '../../../api/conditions.ts'
 import type { DatasetVersion } from '../../../api/dataset-version.ts'
 import type { MoveSpec } from '../../../api/move.ts'
 import type { ReasonName } from '../../../api/reasons.ts'
@@ -73,6 +74,16 @@ export const committedOf = ({ status }: DatasetVersion): Committed | undefined =
     ? { sequence: status.sequence, root: status.rootDigest, digest: status.digest }
     : undefined
 
+const highest = (versions: readonly DatasetVersion[]): Committed | undefined =>
+  versions.flatMap((version) => committedOf(version) ?? []).sort((a, b) => b.sequence - a.sequence)[0]
+
 /** The committed version with the highest number, this one left out. */
-export const latestOther = ({ siblings }: World): Committed | undefined =>
-  siblings.flatMap((version) => committedOf(version) ?? []).sort((a, b) => b.sequence - a.sequence)[0]
+export const latestOther = ({ siblings }: World): Committed | undefined => highest(siblings)
+
+/** The latest one whose bytes may be referred to: what is known to be damaged must not be passed on. */
+export const soundOther = ({ siblings }: World): Committed | undefined =>
+  highest(siblings.filter((version) => !isDamaged(version)))
+
+/** Whether a verification found the version's bytes in the store damaged. */
+export const isDamaged = ({ status }: DatasetVersion): boolean =>
+  findCondition(status?.conditions, 'Degraded')?.reason === 'Corrupt'
