@@ -12,11 +12,18 @@ const verbs: Record<string, () => Promise<Verb>> = {
 /** Exit code of arguments that can't be used. */
 const usage = 2
 
-const main = async ([name = '', ...args]: string[], signal: AbortSignal): Promise<number> => {
+const outlet = {
+  out: (bytes: string | Uint8Array) =>
+    new Promise<void>((resolve, reject) => process.stdout.write(bytes, (error) => (error ? reject(error) : resolve()))),
+  err: (text: string) => void process.stderr.write(text),
+}
+
+const main = async (words: string[], signal: AbortSignal): Promise<number> => {
+  const [name = '', ...args] = words
   const load = Object.hasOwn(verbs, name) ? verbs[name] : undefined
   if (!load) {
-    console.error(`usage: granary ${Object.keys(verbs).join(' | ')}`)
-    return usage
+    const { person, programName } = await import('./cli/person.ts')
+    return person(words, Object.keys(verbs), programName(process.argv[1]), outlet, signal)
   }
   try {
     const verb = await load()

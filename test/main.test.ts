@@ -16,11 +16,21 @@ const granary = async (...args: string[]) => {
 
 test('says how it is used', async () => {
   const { code, output } = await granary('no-such-verb')
-  expect([code, output]).toEqual([2, expect.stringMatching(/^usage: granary operator/)])
+  expect([code, output]).toEqual([
+    2,
+    expect.stringMatching(/^granary: there is no command "no-such-verb"\nusage: granary COMMAND/),
+  ])
 })
 
 test('a bad flag ends it with one sentence', async () => {
   const { code, output } = await granary('operator', '--log-level=loud', '--mover-image=x')
   expect(code).toBe(2)
   expect(output.trim().split('\n')).toEqual([expect.stringContaining('--log-level (or GRANARY_LOG_LEVEL)')])
+})
+
+test('a command is explained without a cluster, and one without a cluster says so', async () => {
+  const help = await granary('tag', 'set', '--help')
+  expect([help.code, help.output]).toEqual([0, expect.stringContaining('usage: granary tag set NAME TAG VERSION')])
+  const { code, output } = await granary('list', '--kubeconfig', '/dev/null')
+  expect([code, output]).toEqual([1, expect.stringMatching(/^granary list: the kubeconfig is of no use: /)])
 })

@@ -5,20 +5,27 @@ import { Agent } from 'undici'
 export interface Connection {
   /** URL without a final slash. */
   readonly server: string
+  /** Of the context, if it names one. */
+  readonly namespace?: string | undefined
   authenticate(): Promise<{ headers: Record<string, string>; dispatcher: Agent }>
   close(): Promise<void>
 }
 
-/** From a kubeconfig; without one, from where kubectl would take it, then from the pod's service account. */
-export const connect = (kubeconfig?: string): Connection => {
+/** From a kubeconfig; without one, from where kubectl would take it, then from the pod's service account. `context`: another one than its current. */
+export const connect = (kubeconfig?: string, context?: string): Connection => {
   const config = new KubeConfig()
   if (kubeconfig === undefined) config.loadFromDefault()
   else config.loadFromFile(kubeconfig)
+  if (context !== undefined) {
+    if (config.getContextObject(context) === null) throw new Error(`the kubeconfig has no context ${context}`)
+    config.setCurrentContext(context)
+  }
   const cluster = config.getCurrentCluster()
   if (!cluster) throw new Error('no Kubernetes cluster is configured: set KUBECONFIG, or run in a pod')
   const agents = new Agents()
   return {
     server: cluster.server.replace(/\/+$/, ''),
+    namespace: config.getContextObject(config.getCurrentContext())?.namespace,
     authenticate: async () => {
       const options: TlsOptions & { headers?: Record<string, string>; auth?: string } = {}
       await config.applyToHTTPSOptions(options)

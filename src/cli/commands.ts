@@ -1,0 +1,104 @@
+import { storeFlags } from './bytes.ts'
+import type { Command } from './command.ts'
+
+const tags = async () => import('./verbs/tag.ts')
+const ends = async () => import('./verbs/commit.ts')
+const rescues = async () => import('./verbs/rescue.ts')
+
+/** Every verb for people, in the order of the help. The name may be two words. */
+export const commands: Record<string, Command> = {
+  list: {
+    args: '',
+    summary: 'lists Datasets',
+    takes: ['output', 'allNamespaces'],
+    load: async () => (await import('./verbs/list.ts')).list,
+  },
+  get: {
+    args: 'REF',
+    summary: 'shows a Dataset, or one version: mnist, mnist:v3, vision/mnist:prod',
+    takes: ['output'],
+    load: async () => (await import('./verbs/get.ts')).get,
+  },
+  versions: {
+    args: 'NAME',
+    summary: 'lists the versions of a Dataset',
+    takes: ['output'],
+    load: async () => (await import('./verbs/versions.ts')).versions,
+  },
+  why: {
+    args: 'NAME',
+    summary: 'says what a Dataset, a version, a claim or a pod waits for',
+    takes: ['output'],
+    load: async () => (await import('./verbs/why.ts')).why,
+  },
+  sync: {
+    args: 'NAME',
+    summary: 'has the source looked at now',
+    takes: ['output', 'wait'],
+    load: async () => (await import('./verbs/sync.ts')).sync,
+  },
+  commit: {
+    args: 'VERSION',
+    summary: 'commits a version that is open or uncommitted',
+    takes: ['output', 'wait'],
+    load: async () => (await ends()).commit,
+  },
+  abandon: {
+    args: 'VERSION',
+    summary: 'drops what was written to a version that is not committed',
+    takes: ['output', 'wait'],
+    load: async () => (await ends()).abandon,
+  },
+  lineage: {
+    args: 'REF',
+    summary: 'shows what a version was made from, and what was made from it',
+    flags: {
+      store: { type: 'boolean', summary: "reads the version's record in the store as well" },
+      ...storeFlags,
+    },
+    takes: ['output'],
+    load: async () => (await import('./verbs/lineage.ts')).lineage,
+  },
+  'tag set': {
+    args: 'NAME TAG VERSION',
+    summary: 'points a tag at a version: granary tag set mnist prod v12',
+    takes: ['output', 'wait'],
+    load: async () => (await tags()).set,
+  },
+  'tag list': {
+    args: 'NAME',
+    summary: 'lists the tags of a Dataset',
+    takes: ['output'],
+    load: async () => (await tags()).list,
+  },
+  'tag rm': {
+    args: 'NAME TAG',
+    summary: 'removes a declared tag',
+    takes: ['output', 'wait'],
+    load: async () => (await tags()).rm,
+  },
+  'tag history': {
+    args: 'NAME [TAG]',
+    summary: 'shows where tags pointed before',
+    takes: ['output'],
+    load: async () => (await tags()).history,
+  },
+  adopt: {
+    args: 'NAME',
+    summary: 'takes over the versions that an earlier Dataset of this name left in the store',
+    takes: ['output', 'wait'],
+    load: async () => (await import('./verbs/adopt.ts')).adopt,
+  },
+  'rescue list': {
+    args: '',
+    summary: 'lists bytes whose claim or namespace is gone and that wait for a person',
+    takes: ['output'],
+    load: async () => (await rescues()).list,
+  },
+  'rescue adopt': {
+    args: 'CLAIM DATASET',
+    summary: 'commits such bytes as a version of a Dataset: granary rescue adopt rescue-… vision/labels',
+    takes: ['output', 'wait'],
+    load: async () => (await rescues()).adopt,
+  },
+}

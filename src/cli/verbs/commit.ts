@@ -1,0 +1,72 @@
+import { findCondition } from '../../api/conditions.ts'
+import type { DatasetVersion } from '../../api/dataset-version.ts'
+import * as kinds from '../../api/kinds.ts'
+import { annotations } from '../../api/names.ts'
+import type { Context, Run } from '../command.ts'
+import { edit, request } from '../edit.ts'
+import { CommandError, exit } from '../exit.ts'
+import { findVersionObject } from '../lookup.ts'
+import { show } from '../print.ts'
+import { until } from '../wait.ts'
+
+const over = ['Committed', 'Failed', 'Abandoned', 'Expired']
+
+const phaseOf = (version: DatasetVersion | undefined): string => version?.status?.phase ?? 'Pending'
+
+const waiting = (version: DatasetVersion | undefined): string => {
+  const ready = findCondition(version?.status?.conditions, 'Ready')
+  const progress = version?.status?.progress?.summary
+  return [phaseOf(version), ready?.message, progress].filter((part) => part !== undefined).join(': ')
+}
+
+const awaitPhase = async (context: Context, version: DatasetVersion, wanted: string): Promise<DatasetVersion> => {
+  const { namespace = '', name } = version.metadata
+  const end = await until<DatasetVersion, DatasetVersion>(
+    context,
+    { kind: kinds.DatasetVersion, namespace, name },
+    (now) => {
+      if (now === undefined) throw new CommandError(exit.notFound, `DatasetVersion ${name} was deleted meanwhile`)
+      return over.includes(phaseOf(now)) ? now : undefined
+    },
+    waiting,
+  )
+  if (phaseOf(end) !== wanted) throw new CommandError(exit.badNews, `${name} is ${waiting(end)}`)
+  return end
+}
+
+const refuseEnded = (version: DatasetVersion, wanted: string): void => {
+  const phase = phaseOf(version)
+  if (over.includes(phase) && phase !== wanted)
+    throw new CommandError(exit.conflict, `${version.metadata.name} is ${phase}: that can't be changed any more`)
+}
+
+const done = (context: Context, version: DatasetVersion, sentence: string) => show(context, version, () => sentence)
+
+/** Asks that a version is committed, once nobody writes to it. */
+export const commit: Run = async (context, [name = '']) => {
+  const version = await findVersionObject(context, name)
+  refuseEnded(version, 'Committed')
+  const asked = await edit(context, kinds.DatasetVersion, version, ({ spec, status }) =>
+    spec.committed === true || status?.phase === 'Committed'
+      ? []
+      : [{ op: 'add', path: '/spec/committed', value: true }],
+  )
+  if (context.wait === undefined) {
+    const word = phaseOf(asked) === 'Committed' ? 'is committed' : 'is committed once nobody writes to it'
+    return done(context, asked, `${asked.metadata.name} ${word}.`)
+  }
+  const end = await awaitPhase(context, asked, 'Committed')
+  const { files, size, version: number } = end.status ?? {}
+  return done(context, end, `${end.metadata.name} is committed as ${number}: ${files} files, ${size}.`)
+}
+
+/** Drops the bytes of a version that is not committed. */
+export const abandon: Run = async (context, [name = '']) => {
+  const version = await findVersionObject(context, name)
+  refuseEnded(version, 'Abandoned')
+  const { uid = '' } = version.metadata
+  const asked = await request(context, kinds.DatasetVersion, version, annotations.abandon, uid)
+  const end = context.wait === undefined ? asked : await awaitPhase(context, asked, 'Abandoned')
+  const word = context.wait === undefined ? 'is being dropped' : 'is dropped'
+  return done(context, end, `What was written to ${end.metadata.name} ${word}.`)
+}

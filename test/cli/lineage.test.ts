@@ -1,0 +1,72 @@
+import { expect, test } from 'vitest'
+import { lineageOf, type Related } from '../../src/cli/lineage.ts'
+import { hex, personAt, version, visionApi } from './context.ts'
+
+const input = (ref: string, number: string) => ({ ref, version: number, digest: hex('a') })
+
+const raw = version('raw', 7, { namespace: 'data', spec: { from: { source: {} } } })
+const clean = version('mnist', 2, {
+  status: { inputs: [input('data/raw:latest', 'v7')], producedBy: { kind: 'Job', name: 'clean' } },
+})
+const model = version('model', 1, {
+  status: {
+    inputs: [input('vision/mnist:prod', 'v2'), input('gone/labels:v1', 'v1')],
+    base: { sequence: 9, digest: hex('9'), root: hex('9') },
+  },
+})
+const report = version('report', 1, { status: { inputs: [input('model:latest', 'v1')], phase: 'Running' } })
+const all = [raw, clean, model, report]
+
+const names = (related: readonly Related[]): unknown[] =>
+  related.map((one) => (one.related.length === 0 ? one.ref : [one.ref, names(one.related)]))
+
+test('up and down over several hops, and what can not be seen any more', () => {
+  const graph = lineageOf(clean, all)
+  expect(graph.version).toMatchObject({ ref: 'vision/mnist:v2', producedBy: 'Job clean', digest: hex('2') })
+  expect(names(graph.up)).toEqual(['data/raw:v7'])
+  expect(names(graph.down)).toEqual([['vision/model:v1', ['vision/report:v1']]])
+  const { up } = lineageOf(model, all)
+  expect(names(up)).toEqual(['vision/model:v9', ['vision/mnist:v2', ['data/raw:v7']], 'gone/labels:v1'])
+  expect(up[0]).toMatchObject({ as: 'base', unknown: true })
+  expect(up[2]).toMatchObject({ as: 'input', unknown: true, digest: hex('a') })
+})
+
+test('what is reached twice is told once', () => {
+  const twice = version('both', 1, {
+    status: { inputs: [input('vision/mnist:v2', 'v2'), input('vision/model:v1', 'v1')] },
+  })
+  const { up } = lineageOf(twice, all)
+  expect(up[1]?.related[1]).toMatchObject({ ref: 'vision/mnist:v2', repeated: true, related: [] })
+})
+
+test('as text and as JSON', async () => {
+  const api = visionApi()
+  api.seed(version('model', 1, { namespace: 'serving', status: { inputs: [input('vision/mnist:v2', 'v2')] } }))
+  api.change({ ...kindOfVersion }, 'vision', 'mnist-v2', (object) => {
+    Object.assign((object as unknown as { status: object }).status, {
+      base: { sequence: 1, digest: hex('1'), root: hex('1') },
+    })
+  })
+  const person = personAt(api)
+  const { out, code } = await person.type('lineage mnist')
+  expect(code).toBe(0)
+  expect(out.split('\n')).toEqual([
+    'vision/mnist:v2  sha256:222222222222, by Job clean',
+    'made from',
+    '  vision/mnist:v1  base, sha256:111111111111, imported from its source',
+    'used for',
+    '  serving/model:v1  sha256:111111111111',
+  ])
+  expect(JSON.parse((await person.type('lineage mnist:v2 -o json')).out)).toMatchObject({
+    version: { ref: 'vision/mnist:v2' },
+    up: [{ ref: 'vision/mnist:v1', as: 'base' }],
+    down: [{ ref: 'serving/model:v1', as: 'input' }],
+  })
+})
+
+const kindOfVersion = {
+  apiVersion: 'granary.dev/v1alpha1',
+  kind: 'DatasetVersion',
+  plural: 'datasetversions',
+  namespaced: true,
+}
