@@ -18,8 +18,8 @@ const snapshotter = (name: string) => ({
   package: `github.com/kubernetes-csi/external-snapshotter/v8/cmd/${name}`,
 })
 
-/** Every program that is built, in the order in which a first build makes them: what tests need comes first. */
-const sources = {
+/** The programs of the cluster, in the order in which a first build makes them: what tests need comes first. */
+const ofCluster = {
   etcd: { group: 'etcd', package: 'go.etcd.io/etcd/server/v3' },
   versitygw: { group: 'versitygw', package: 'github.com/versity/versitygw/cmd/versitygw' },
   'kube-apiserver': kubernetes('kube-apiserver'),
@@ -35,10 +35,18 @@ const sources = {
   'csi-snapshotter': snapshotter('csi-snapshotter'),
 } as const
 
+/** Object stores that only tests and benchmarks start: built when one of them asks. */
+const ofTests = {
+  'fake-gcs-server': { group: 'fake-gcs', package: 'github.com/fsouza/fake-gcs-server' },
+  minio: { group: 'minio', package: 'github.com/minio/minio' },
+} as const
+
+const sources = { ...ofCluster, ...ofTests }
+
 export type Program = keyof typeof sources
 
 /** All programs of the cluster, in build order. */
-export const allPrograms = Object.keys(sources) as Program[]
+export const allPrograms = Object.keys(ofCluster) as Program[]
 
 /** Where a program lies once it was built. Says nothing about whether it was: see `ensurePrograms`. */
 export const programPath = (name: Program): string => join(binDir, name)

@@ -1,7 +1,6 @@
 import { join } from 'node:path'
 import { type ObjectStore, StoreError } from './object-store.ts'
 import type { RetryPolicy } from './retry.ts'
-import { openS3Store } from './s3/store.ts'
 
 /** Where a store is and who asks: structurally a MoveLocation. No secret in it. */
 export interface StoreAddress {
@@ -31,17 +30,15 @@ export interface OpenDeps {
 
 /** Opens the store of an address. Fails with `no-credentials` when its files are missing, with `invalid` for a kind that it doesn't know. */
 export const openStore = async (deps: OpenDeps, address: StoreAddress): Promise<ObjectStore> => {
-  if (!address.s3) {
-    throw new StoreError(
-      'invalid',
-      'this version reads and writes S3-compatible stores only: use spec.…s3 with the endpoint of the store',
-    )
-  }
   const directory = join(deps.credentialsDir, address.name)
-  return openS3Store(address.s3, {
-    credentials: address.credentials === 'Files' ? { from: 'Files', directory } : { from: address.credentials },
+  const options = {
+    credentials:
+      address.credentials === 'Files' ? { from: 'Files' as const, directory } : { from: address.credentials },
     ...(address.customCA ? { caFile: join(deps.caDir, address.name, 'ca.crt') } : {}),
     ...(deps.retry ? { retry: deps.retry } : {}),
     ...(deps.stall !== undefined ? { stall: deps.stall } : {}),
-  })
+  }
+  if (address.s3) return (await import('./s3/store.ts')).openS3Store(address.s3, options)
+  if (address.gcs) return (await import('./gcs/store.ts')).openGcsStore(address.gcs, options)
+  throw new StoreError('invalid', 'a location without a bucket: is the mover as new as the operator?')
 }

@@ -27,11 +27,12 @@ export const probeStore = async (store: ObjectStore, prefix: string, signal?: Ab
   const big = `${small}-parts`
   const options = signal ? { signal } : {}
   try {
+    const before = await store.put(small, Buffer.from('before'), options)
     await store.put(small, Buffer.from('granary'), options)
     const putIfAbsent = await refused(store.put(small, Buffer.from('other'), { ...options, ifAbsent: true }), 'exists')
     const info = await store.head(small, options)
     const get = async () => {
-      const { body } = await store.get(small, { ...options, ifMatch: '00000000000000000000000000000000' })
+      const { body } = await store.get(small, { ...options, ifMatch: before.etag ?? '' })
       body.destroy()
     }
     const getIfMatch = await refused(get(), 'changed')

@@ -5,5 +5,5 @@ import { ensurePrograms } from '../../scripts/cluster/programs.ts'
 export default async function setup(): Promise<void> {
   const log = (line: string) => console.log(line)
   await ensureServerPrerequisites(log)
-  await ensurePrograms(['etcd', 'kube-apiserver', 'versitygw'], log)
+  await ensurePrograms(['etcd', 'kube-apiserver', 'versitygw', 'fake-gcs-server', 'minio'], log)
 }

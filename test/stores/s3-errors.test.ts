@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
+import type { CallContext } from '../../src/stores/failures.ts'
 import { StoreError, type StoreFailure } from '../../src/stores/object-store.ts'
 import { TransientError } from '../../src/stores/retry.ts'
-import { type CallContext, translate } from '../../src/stores/s3/errors.ts'
+import { translate } from '../../src/stores/s3/errors.ts'
 
 const context: CallContext = { store: 's3://bucket', doing: 'read objects', key: 'dir/key' }
 const answered = (status: number, name: string, headers = {}) =>

@@ -1,8 +1,7 @@
-import { readFile } from 'node:fs/promises'
 import { Agent as HttpAgent } from 'node:http'
 import { Agent as HttpsAgent } from 'node:https'
-import { rootCertificates } from 'node:tls'
 import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3'
+import { readAuthorities } from '../authorities.ts'
 import { StoreError } from '../object-store.ts'
 import type { Identity } from './credentials.ts'
 import { refusesKeys } from './errors.ts'
@@ -22,15 +21,6 @@ export interface ClientOptions {
   stall: number
   /** Connections at once. */
   connections: number
-}
-
-const authorities = async (file: string | undefined): Promise<string[] | undefined> => {
-  if (file === undefined) return undefined
-  try {
-    return [...rootCertificates, await readFile(file, 'utf8')]
-  } catch {
-    throw new StoreError('no-credentials', 'the ConfigMap named by caConfigMapName is missing or lacks the key ca.crt')
-  }
 }
 
 /** The SDK remembers keys as long as they last: told that they end now, it asks the identity for every request, which remembers them itself. */
@@ -54,7 +44,7 @@ const signing = (identity: Identity): Partial<S3ClientConfig> => {
 /** The SDK's client without its retries and checksums: both are done here, where a resumed body can be seen as a whole. */
 export const openClient = async (address: S3Address, options: ClientOptions): Promise<S3Client> => {
   const { identity } = options
-  const ca = await authorities(options.caFile)
+  const ca = await readAuthorities(options.caFile)
   const agent = { keepAlive: true, maxSockets: options.connections }
   const client = new S3Client({
     ...signing(identity),

@@ -1,7 +1,8 @@
 import type { S3Client } from '@aws-sdk/client-s3'
+import type { CallContext } from '../failures.ts'
 import type { RetryPolicy } from '../retry.ts'
 import { withRetry } from '../retry.ts'
-import { type CallContext, translate } from './errors.ts'
+import { translate } from './errors.ts'
 
 /** What every call on a bucket needs. */
 export interface S3Deps {

@@ -1,3 +1,4 @@
+import { wordOf } from '../failures.ts'
 import { StoreError } from '../object-store.ts'
 import { TransientError } from '../retry.ts'
 
@@ -12,11 +13,6 @@ interface IssuerError {
   code?: string
   $metadata?: { httpStatusCode?: number }
   cause?: unknown
-}
-
-const wordOf = (error: IssuerError): string => {
-  for (const word of [error.code, error.name]) if (word && /^[A-Za-z][A-Za-z0-9_]{0,60}$/.test(word)) return word
-  return 'Error'
 }
 
 /**

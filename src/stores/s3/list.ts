@@ -1,7 +1,6 @@
 import { ListObjectsV2Command, ListObjectVersionsCommand } from '@aws-sdk/client-s3'
-import { compareUtf8 } from '../../lib/utf8.ts'
-import { type ListedObject, StoreError } from '../object-store.ts'
-import { TransientError } from '../retry.ts'
+import { checkOrder } from '../listing-order.ts'
+import type { ListedObject } from '../object-store.ts'
 import { abortable, callStore, type S3Deps } from './deps.ts'
 
 export interface ListDeps extends S3Deps {
@@ -92,18 +91,6 @@ const versionsPage = async (
   return { objects, next: { keyMarker: decode(answer.NextKeyMarker), versionMarker: answer.NextVersionIdMarker } }
 }
 
-/** A page that repeats, or goes back, would make files vanish or appear twice without anybody seeing it. */
-const checkOrder = (deps: ListDeps, page: Page, prefix: string, after: string | undefined): void => {
-  let last = after
-  for (const { key } of page.objects) {
-    if (!key.startsWith(prefix) || (last !== undefined && compareUtf8(key, last) <= 0)) {
-      const what = `the listing of ${deps.name}/${prefix} is not in the order of its keys or repeats some`
-      throw new TransientError(new StoreError('invalid', `${what}: this store can't be used as it answers now`, key))
-    }
-    last = key
-  }
-}
-
 /** Pages through the keys under a prefix, with `versions` by ListObjectVersions; each page is tried again until it makes sense. */
 export async function* listObjects(
   deps: ListDeps,
@@ -119,7 +106,7 @@ export async function* listObjects(
       const fetched = options.versions
         ? await versionsPage(deps, prefix, cursor, last, signal)
         : await plainPage(deps, prefix, cursor, signal)
-      checkOrder(deps, fetched, prefix, last)
+      checkOrder(deps.name, fetched.objects, prefix, last)
       return fetched
     })
     yield* page.objects

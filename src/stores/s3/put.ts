@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto'
 import { PutObjectCommand } from '@aws-sdk/client-s3'
+import type { CallContext } from '../failures.ts'
 import { type ObjectInfo, type PutOptions, StoreError } from '../object-store.ts'
 import { TransientError, withRetry } from '../retry.ts'
 import { abortable, type S3Deps } from './deps.ts'
-import { type CallContext, translate } from './errors.ts'
+import { translate } from './errors.ts'
 import { getObject } from './get.ts'
 import { infoOf } from './info.ts'
 

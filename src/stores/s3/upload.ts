@@ -8,6 +8,7 @@ import {
 } from '@aws-sdk/client-s3'
 import { md5OfEtag } from '../checksum.ts'
 import { type ObjectInfo, type PutOptions, StoreError } from '../object-store.ts'
+import { readExactly } from '../read-exactly.ts'
 import { TransientError, withRetry } from '../retry.ts'
 import { callStore, type S3Deps } from './deps.ts'
 import { translate } from './errors.ts'
@@ -23,18 +24,6 @@ const inFlight = 3
 export const partSizeFor = (size: number): number => {
   const mebi = 1024 * 1024
   return Math.max(smallestPart, Math.ceil(size / mostParts / mebi) * mebi)
-}
-
-const readExactly = async (stream: Readable, length: number, what: string): Promise<Buffer> => {
-  const bytes = Buffer.allocUnsafe(length)
-  let at = 0
-  for await (const chunk of stream as AsyncIterable<Uint8Array>) {
-    if (at + chunk.length > length) throw new StoreError('changed', `${what} is longer than it was`)
-    bytes.set(chunk, at)
-    at += chunk.length
-  }
-  if (at < length) throw new StoreError('changed', `${what} is shorter than it was`)
-  return bytes
 }
 
 interface Part {

@@ -1,0 +1,8 @@
+//go:build tools
+
+// Package tools pins the programs of the test cluster.
+package tools
+
+import (
+	_ "github.com/minio/minio"
+)

@@ -1,0 +1,141 @@
+import type { Readable } from 'node:stream'
+import { Agent } from 'undici'
+import { readAuthorities } from '../authorities.ts'
+import type { CallContext } from '../failures.ts'
+import { type RetryPolicy, withRetry } from '../retry.ts'
+import { HttpError, translate } from './errors.ts'
+import type { GoogleIdentity } from './identity.ts'
+
+export interface GcsAddress {
+  bucket: string
+  /** Of another server that speaks the same protocol, or a private address of Google's. */
+  endpoint?: string | undefined
+}
+
+export interface ClientOptions {
+  identity: GoogleIdentity
+  /** A PEM file with authorities to trust beside the usual ones. */
+  caFile?: string | undefined
+  /** Milliseconds without a byte after which a connection counts as dead. */
+  stall: number
+  /** Connections at once. */
+  connections: number
+}
+
+export interface Call {
+  method: 'GET' | 'POST' | 'PUT' | 'DELETE'
+  /** Path and query, from the slash after the host. */
+  path: string
+  headers?: Record<string, string>
+  body?: Uint8Array | string
+  signal?: AbortSignal | undefined
+}
+
+export interface Answer {
+  status: number
+  headers: Record<string, string | string[] | undefined>
+  body: Readable
+}
+
+/** What every call on a bucket needs. */
+export interface GcsDeps {
+  /** One request; whatever its status, its answer. */
+  send(call: Call): Promise<Answer>
+  /** `/storage/v1/b/<bucket>`, and the same for uploads. */
+  path: string
+  uploadPath: string
+  /** `gs://bucket` */
+  name: string
+  retry: RetryPolicy
+}
+
+/** Slower than this, in bytes a second, a body on its way to the store counts as stalled. */
+const slowest = 64 * 1024
+
+export const header = (answer: Answer, name: string): string | undefined => {
+  const value = answer.headers[name]
+  return Array.isArray(value) ? value.join(',') : value
+}
+
+export const textOf = async (answer: Answer): Promise<string> => {
+  const parts: Buffer[] = []
+  for await (const chunk of answer.body as AsyncIterable<Buffer>) parts.push(chunk)
+  return Buffer.concat(parts).toString()
+}
+
+/** A query of what is defined. */
+export const queryOf = (parameters: Record<string, string | undefined>): string => {
+  const pairs = Object.entries(parameters).flatMap(([name, value]) =>
+    value === undefined ? [] : [`${name}=${encodeURIComponent(value)}`],
+  )
+  return pairs.length === 0 ? '' : `?${pairs.join('&')}`
+}
+
+export interface GcsClient {
+  send(call: Call): Promise<Answer>
+  close(): Promise<void>
+}
+
+/**
+ * The JSON API over connections of our own. Google's client library has one pool of connections for the whole process, whose certificates are those of
+ * the first request, and no way to stop a request: so of it only the part that makes tokens is used.
+ */
+export const openClient = async (address: GcsAddress, options: ClientOptions): Promise<GcsClient> => {
+  const { identity, stall } = options
+  const ca = await readAuthorities(options.caFile)
+  const base = new URL(address.endpoint ?? 'https://storage.googleapis.com')
+  const root = base.pathname.replace(/\/$/, '')
+  const agent = new Agent({
+    connections: options.connections,
+    headersTimeout: stall,
+    bodyTimeout: stall,
+    keepAliveTimeout: 30_000,
+    connect: { timeout: Math.min(10_000, stall), ...(ca ? { ca } : {}) },
+  })
+  const once = async (call: Call, authorization: string | undefined): Promise<Answer> => {
+    const bytes = call.body?.length ?? 0
+    const answer = await agent.request({
+      origin: base.origin,
+      path: `${root}${call.path}`,
+      method: call.method,
+      headers: { ...call.headers, 'user-agent': 'granary', ...(authorization ? { authorization } : {}) },
+      // The time for an answer runs while the body is on its way.
+      headersTimeout: stall + Math.ceil((bytes / slowest) * 1000),
+      ...(call.body === undefined ? {} : { body: call.body }),
+      ...(call.signal ? { signal: call.signal } : {}),
+    })
+    return { status: answer.statusCode, headers: answer.headers, body: answer.body }
+  }
+  return {
+    async send(call) {
+      const used = await identity.header()
+      const answer = await once(call, used)
+      if (answer.status !== 401 || used === undefined || !(await identity.renew(used))) return answer
+      answer.body.on('error', () => {}).resume()
+      return once(call, await identity.header())
+    },
+    close: () => agent.destroy(),
+  }
+}
+
+/** What an answer with a status that nobody expected is: an HttpError. */
+export const refusal = async (answer: Answer): Promise<HttpError> =>
+  new HttpError(answer.status, await textOf(answer), header(answer, 'retry-after'))
+
+/** One request with retries for an answer of a good status, read whole as JSON; what it throws is a StoreError, or the reason of the signal. */
+export const callJson = <T>(
+  deps: GcsDeps,
+  context: Omit<CallContext, 'store'>,
+  call: Call,
+  read: (json: unknown) => T,
+): Promise<T> =>
+  withRetry(deps.retry, call.signal, async () => {
+    try {
+      const answer = await deps.send(call)
+      if (answer.status >= 300) throw await refusal(answer)
+      const text = await textOf(answer)
+      return read(text === '' ? {} : JSON.parse(text))
+    } catch (error) {
+      throw translate(error, { store: deps.name, ...context }, call.signal)
+    }
+  })

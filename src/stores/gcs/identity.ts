@@ -1,0 +1,151 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { AuthClient } from 'google-auth-library'
+import { wordOf } from '../failures.ts'
+import { StoreError } from '../object-store.ts'
+import { TransientError } from '../retry.ts'
+
+/** How to prove who asks: `service-account.json` of a mounted Secret, the identity of the pod (or of the person), or not at all. */
+export type CredentialSource = { from: 'Files'; directory: string } | { from: 'Ambient' } | { from: 'Anonymous' }
+
+/** Who asks a bucket, for as long as the store is open. */
+export interface GoogleIdentity {
+  /** The value of the Authorization header now; undefined: none. Remembered, and made anew some minutes before it ends. */
+  header(): Promise<string | undefined>
+  /** The store refused this header. True: `header` gives another one now, so that another try makes sense. */
+  renew(refused: string): Promise<boolean>
+}
+
+const scopes = ['https://www.googleapis.com/auth/devstorage.read_write']
+const keyFile = 'service-account.json'
+
+const missing = (store: string) =>
+  new StoreError(
+    'no-credentials',
+    `no credentials for ${store}: the Secret is missing or lacks the key ${keyFile}; create it in the Dataset's namespace`,
+  )
+
+const readKey = async (directory: string, store: string): Promise<Record<string, unknown>> => {
+  let text: string
+  try {
+    text = await readFile(join(directory, keyFile), 'utf8')
+  } catch {
+    throw missing(store)
+  }
+  try {
+    const key: unknown = JSON.parse(text)
+    if (typeof key === 'object' && key !== null && 'type' in key) return key as Record<string, unknown>
+  } catch {
+    // Not repeated: the parser quotes what it read.
+  }
+  throw new StoreError(
+    'no-credentials',
+    `no credentials for ${store}: ${keyFile} is not the JSON of a service account key: put the whole file that Google gave into the Secret`,
+  )
+}
+
+/** A service account signs its own tokens, which needs no other server; what else such files can describe is the library's. */
+const clientOfKey = async (directory: string, store: string): Promise<AuthClient> => {
+  const key = await readKey(directory, store)
+  const { GoogleAuth, JWT } = await import('google-auth-library')
+  if (key.type !== 'service_account') {
+    const client = new GoogleAuth({ scopes }).fromJSON(
+      key as Parameters<InstanceType<typeof GoogleAuth>['fromJSON']>[0],
+    )
+    Object.assign(client, { scopes })
+    return client
+  }
+  const { client_email: email, private_key: privateKey, private_key_id: keyId } = key
+  if (typeof email !== 'string' || typeof privateKey !== 'string') throw missing(store)
+  const client = new JWT({ email, key: privateKey, scopes, ...(typeof keyId === 'string' ? { keyId } : {}) })
+  client.useJWTAccessWithScope = true
+  return client
+}
+
+/** The order of Google's tools: GOOGLE_APPLICATION_CREDENTIALS, the file of gcloud, the metadata server (workload identity). */
+const ambientClient = async (): Promise<AuthClient> => {
+  const { GoogleAuth } = await import('google-auth-library')
+  return new GoogleAuth({ scopes }).getClient()
+}
+
+interface AuthError {
+  name?: string
+  code?: string
+  message?: string
+  status?: number
+  response?: { status?: number }
+}
+
+/** Why there is no token. The words of the library are not repeated: they may quote keys. */
+export const fromGoogle = (thrown: unknown, store: string): Error => {
+  if (thrown instanceof StoreError || thrown instanceof TransientError) return thrown
+  const error = (typeof thrown === 'object' && thrown !== null ? thrown : {}) as AuthError
+  const word = wordOf(error)
+  const status = error.response?.status ?? error.status
+  if (word.startsWith('ERR_OSSL') || word.startsWith('ERR_CRYPTO')) {
+    const what = `the private key in ${keyFile} can't be used (${word}): put the whole file that Google gave into the Secret`
+    return new StoreError('no-credentials', `no credentials for ${store}: ${what}`)
+  }
+  if (status !== undefined && status >= 400 && status < 500 && status !== 404 && status !== 429) {
+    const advice = 'check that the key is not deleted, or that the service account of the pod may act as one of Google'
+    return new StoreError('credentials', `Google issues no token for ${store} (${status}): ${advice}`)
+  }
+  if (status === 404 || error.message?.startsWith('Could not load the default credentials')) {
+    // The metadata server of a new pod answers like that for some seconds: worth some more tries.
+    const advice = 'name a Secret in credentials.secretName, or a service account with workload identity'
+    return new TransientError(new StoreError('no-credentials', `no credentials for ${store}: ${advice}`))
+  }
+  return new TransientError(
+    new StoreError('unreachable', `no token for ${store} yet: whoever issues it does not answer (${word})`),
+  )
+}
+
+/** An identity over whatever makes clients of Google's library: a refused token is made anew by a new one. */
+export const identityFrom = (make: () => Promise<AuthClient>, store: string): GoogleIdentity => {
+  let client: Promise<AuthClient> | undefined
+  let renewing: Promise<unknown> | undefined
+  const header = async (): Promise<string | undefined> => {
+    client ??= make()
+    try {
+      const headers = await (await client).getRequestHeaders()
+      return headers.get('authorization') ?? undefined
+    } catch (error) {
+      client = undefined
+      throw fromGoogle(error, store)
+    }
+  }
+  return {
+    header,
+    async renew(refused) {
+      if ((await header()) !== refused) return true
+      renewing ??= (async () => {
+        client = undefined
+        await header()
+      })().finally(() => {
+        renewing = undefined
+      })
+      await renewing
+      return (await header()) !== refused
+    },
+  }
+}
+
+/** Opens the identity for a bucket (`gs://bucket`, for messages). Fails with `no-credentials` when the key file is missing or is none. */
+export const openIdentity = async (source: CredentialSource, store: string): Promise<GoogleIdentity> => {
+  switch (source.from) {
+    case 'Anonymous':
+      return { header: async () => undefined, renew: async () => false }
+    case 'Ambient':
+      return identityFrom(ambientClient, store)
+    case 'Files': {
+      const client = await clientOfKey(source.directory, store)
+      let first: AuthClient | undefined = client
+      const make = async () => {
+        const made = first ?? (await clientOfKey(source.directory, store))
+        first = undefined
+        return made
+      }
+      return identityFrom(make, store)
+    }
+  }
+}

@@ -1,0 +1,85 @@
+import { generateKeyPairSync } from 'node:crypto'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { certificatePaths, createAuthority, createCertificate } from '../../scripts/cluster/certs.ts'
+import { ensurePrograms, programPath } from '../../scripts/cluster/programs.ts'
+import { freePort, startChild, until } from './child.ts'
+
+/** A server that speaks the JSON API of Google Cloud Storage (fake-gcs-server, in memory). It looks at no credentials. */
+export interface GcsServer {
+  /** For example `http://127.0.0.1:40123`. */
+  readonly endpoint: string
+  /** The same over TLS, with a certificate of an authority of its own. */
+  readonly secureEndpoint: string
+  /** The PEM of that authority. */
+  readonly caFile: string
+  /** Makes a bucket, with object versions when `versioned`. */
+  createBucket(name: string, options?: { versioned?: boolean }): Promise<void>
+  /** Ends the process and all data. */
+  stop(): Promise<void>
+}
+
+/** Starts one on free ports of the loopback address; the program is built first when it is missing. */
+export const startGcsServer = async (): Promise<GcsServer> => {
+  await ensurePrograms(['fake-gcs-server'])
+  const dir = await mkdtemp(join(tmpdir(), 'granary-gcs-'))
+  await createAuthority(dir)
+  await createCertificate(dir, { name: 'gcs', commonName: 'gcs', alternativeNames: ['IP:127.0.0.1'] })
+  const { certificate, key } = certificatePaths(dir, 'gcs')
+  const [port, securePort] = [await freePort(), await freePort()]
+  const endpoint = `http://127.0.0.1:${port}`
+  const flags = [
+    ...['-scheme', 'both', '-host', '127.0.0.1', '-port-http', String(port), '-port', String(securePort)],
+    ...['-cert-location', certificate, '-private-key-location', key],
+    ...['-backend', 'memory', '-public-host', `127.0.0.1:${port}`, '-log-level', 'warn'],
+  ]
+  const child = startChild(programPath('fake-gcs-server'), flags, join(dir, 'fake-gcs-server.log'))
+  const stop = async () => {
+    await child.stop()
+    await rm(dir, { recursive: true, force: true })
+  }
+  const answers = async () => (await fetch(`${endpoint}/storage/v1/b`)).status < 500
+  try {
+    await Promise.race([until('fake-gcs-server to answer', answers), child.failed])
+  } catch (error) {
+    await stop()
+    throw error
+  }
+  const createBucket = async (name: string, options: { versioned?: boolean } = {}) => {
+    const body = JSON.stringify({ name, ...(options.versioned ? { versioning: { enabled: true } } : {}) })
+    const made = await fetch(`${endpoint}/storage/v1/b`, { method: 'POST', body })
+    if (!made.ok) throw new Error(`the bucket ${name} was not made: ${await made.text()}`)
+  }
+  return {
+    endpoint,
+    secureEndpoint: `https://127.0.0.1:${securePort}`,
+    caFile: join(dir, 'ca.crt'),
+    createBucket,
+    stop,
+  }
+}
+
+/** The file of a service account key as Google gives it, for an account that nobody has, and the key that its signatures can be checked with. */
+export const serviceAccountKey = (): { json: string; privateKey: string; publicKey: string; email: string } => {
+  const { privateKey, publicKey } = generateKeyPairSync('rsa', {
+    modulusLength: 2048,
+    privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
+    publicKeyEncoding: { type: 'spki', format: 'pem' },
+  })
+  const email = 'mover@granary-test.iam.gserviceaccount.com'
+  const json = JSON.stringify(
+    {
+      type: 'service_account',
+      project_id: 'granary-test',
+      private_key_id: '0123456789abcdef0123456789abcdef01234567',
+      private_key: privateKey,
+      client_email: email,
+      client_id: '1',
+      token_uri: 'https://oauth2.googleapis.com/token',
+    },
+    null,
+    2,
+  )
+  return { json, privateKey, publicKey, email }
+}
