@@ -7,6 +7,7 @@ type Verb = (args: string[], signal: AbortSignal) => Promise<number>
 const verbs: Record<string, () => Promise<Verb>> = {
   operator: async () => (await import('./cli/operator.ts')).run,
   mover: async () => (await import('./cli/mover.ts')).mover,
+  cp: async () => (await import('./cli/cp.ts')).cp,
 }
 
 /** Exit code of arguments that can't be used. */

@@ -35,10 +35,12 @@ const ofCluster = {
   'csi-snapshotter': snapshotter('csi-snapshotter'),
 } as const
 
-/** Object stores that only tests and benchmarks start: built when one of them asks. */
+/** Object stores that only tests and benchmarks start, and what benchmarks compare with: built when one of them asks. */
 const ofTests = {
   'fake-gcs-server': { group: 'fake-gcs', package: 'github.com/fsouza/fake-gcs-server' },
   minio: { group: 'minio', package: 'github.com/minio/minio' },
+  s5cmd: { group: 's5cmd', package: 'github.com/peak/s5cmd/v2' },
+  rclone: { group: 'rclone', package: 'github.com/rclone/rclone' },
 } as const
 
 const sources = { ...ofCluster, ...ofTests }

@@ -17,6 +17,15 @@ const valuesBelow = async (dir: string): Promise<string[]> => {
   return values.flat()
 }
 
+/** Cuts secrets out of a text, in the spellings that a message might have them in. */
+export const makeRedactor = (values: readonly string[]): ((text: string) => string) => {
+  const secrets = [...new Set(values.map((value) => value.trim()))]
+    .filter((value) => value.length >= shortest)
+    .flatMap((value) => [value, encodeURIComponent(value), JSON.stringify(value).slice(1, -1)])
+    .sort((a, b) => b.length - a.length)
+  return (text) => secrets.reduce((rest, secret) => rest.replaceAll(secret, '[redacted]'), text)
+}
+
 /**
  * Cuts every mounted credential out of a text: the last guard before a log or a result, should a library quote what it was given.
  * `extra` are secrets from elsewhere.
@@ -26,9 +35,5 @@ export const readRedactor = async (
   extra: readonly string[],
 ): Promise<(text: string) => string> => {
   const lines = (await valuesBelow(credentialsDir)).flatMap((value) => [value, ...value.split('\n')])
-  const secrets = [...new Set([...lines, ...extra].map((value) => value.trim()))]
-    .filter((value) => value.length >= shortest)
-    .flatMap((value) => [value, encodeURIComponent(value), JSON.stringify(value).slice(1, -1)])
-    .sort((a, b) => b.length - a.length)
-  return (text) => secrets.reduce((rest, secret) => rest.replaceAll(secret, '[redacted]'), text)
+  return makeRedactor([...lines, ...extra])
 }

@@ -24,6 +24,8 @@ export interface OpenDeps {
   credentialsDir: string
   /** Holds `<name>/ca.crt`. */
   caDir: string
+  /** A PEM file with authorities to trust whatever the address says. */
+  caFile?: string | undefined
   retry?: RetryPolicy | undefined
   stall?: number | undefined
 }
@@ -31,10 +33,11 @@ export interface OpenDeps {
 /** Opens the store of an address. Fails with `no-credentials` when its files are missing, with `invalid` for a kind that it doesn't know. */
 export const openStore = async (deps: OpenDeps, address: StoreAddress): Promise<ObjectStore> => {
   const directory = join(deps.credentialsDir, address.name)
+  const caFile = address.customCA ? join(deps.caDir, address.name, 'ca.crt') : deps.caFile
   const options = {
     credentials:
       address.credentials === 'Files' ? { from: 'Files' as const, directory } : { from: address.credentials },
-    ...(address.customCA ? { caFile: join(deps.caDir, address.name, 'ca.crt') } : {}),
+    ...(caFile === undefined ? {} : { caFile }),
     ...(deps.retry ? { retry: deps.retry } : {}),
     ...(deps.stall !== undefined ? { stall: deps.stall } : {}),
   }

@@ -1,0 +1,142 @@
+import { execFile } from 'node:child_process'
+import { mkdtempSync, rmSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { exitCodeOf } from '../api/move.ts'
+import { type CopyConfig, copyConfig } from '../config.ts'
+import { failureOf, MoveFailure } from '../mover/failure.ts'
+import { makeRedactor } from '../mover/secrets.ts'
+import { openStore } from '../stores/open.ts'
+import type { Address } from '../transfer/address.ts'
+import { type Destination, isStore, type Source } from '../transfer/sync/ends.ts'
+import { LocalTarget } from '../transfer/sync/local-target.ts'
+import { bootId, takeLock } from '../transfer/sync/lock.ts'
+import { realPath, recordDir } from '../transfer/sync/paths.ts'
+import { SyncRecord } from '../transfer/sync/record.ts'
+import { type Synced, sync } from '../transfer/sync/run.ts'
+import { humanSize, showProgress } from './copy-progress.ts'
+import { type CopyArgs, copyUsage, parseCopyArgs } from './cp-args.ts'
+
+/** Names a place the same way whenever it is the same place. */
+const nameOf = (address: Address, config: CopyConfig): string => {
+  if (address.kind === 'dir') return realPath(address.path)
+  const endpoint = address.kind === 's3' ? config.s3.endpoint : config.gcs.endpoint
+  return `${address.kind}://${address.bucket}/${address.prefix} ${endpoint ?? ''}`
+}
+
+const openBucket = async (address: Exclude<Address, { kind: 'dir' }>, config: CopyConfig) => {
+  const { bucket, kind } = address
+  const deps = { credentialsDir: '', caDir: '', caFile: config.s3.caFile }
+  const s3 = { bucket, endpoint: config.s3.endpoint, region: config.s3.region }
+  const place = kind === 's3' ? { s3 } : { gcs: { bucket, ...config.gcs } }
+  return { store: await openStore(deps, { name: kind, credentials: 'Ambient', ...place }), prefix: address.prefix }
+}
+
+const openSource = async (address: Address, config: CopyConfig): Promise<Source> => {
+  if (address.kind !== 'dir') return openBucket(address, config)
+  const stats = statSync(address.path, { throwIfNoEntry: false })
+  if (stats?.isDirectory()) return { root: realPath(address.path) }
+  const what = stats === undefined ? 'is not there' : 'is no directory'
+  throw new MoveFailure('SourceNotFound', `${address.path} ${what}: name the directory whose files are to be copied`)
+}
+
+const openDestination = async (address: Address, config: CopyConfig): Promise<Destination> => {
+  if (address.kind !== 'dir') return openBucket(address, config)
+  const target = new LocalTarget(realPath(address.path))
+  await target.open()
+  return { target }
+}
+
+const inside = (inner: string, outer: string) => inner === outer || inner.startsWith(outer.replace(/\/?$/, '/'))
+
+const checkApart = (source: string, destination: string): void => {
+  if (inside(source, destination) || inside(destination, source))
+    throw new MoveFailure('InvalidSpec', `${source} and ${destination} lie in each other: choose places that don't`)
+}
+
+/** Where the record lies, and what gives it back. Where it can't be kept, it lives as long as this process. */
+const recordPlace = (dir: string, what: string, warn: (text: string) => void) => {
+  try {
+    const record = SyncRecord.makeDirectory(dir)
+    return { dir: record, release: takeLock(join(dir, 'lock'), what) }
+  } catch (error) {
+    if (error instanceof MoveFailure) throw error
+    warn(
+      `nothing can be written down in ${dir} (${(error as NodeJS.ErrnoException).code}): the next run compares all files anew`,
+    )
+    const temporary = mkdtempSync(join(tmpdir(), 'granary-cp-'))
+    return { dir: temporary, release: () => rmSync(temporary, { recursive: true, force: true }) }
+  }
+}
+
+const copy = async (args: CopyArgs, config: CopyConfig, signal: AbortSignal): Promise<Synced> => {
+  const [source, destination] = [nameOf(args.source, config), nameOf(args.destination, config)]
+  checkApart(source, destination)
+  const warn = (text: string) => void process.stderr.write(`granary cp: ${text}\n`)
+  const from = await openSource(args.source, config)
+  const to = await openDestination(args.destination, config)
+  const { dir, release } = recordPlace(
+    recordDir(config.stateDir, source, destination, [args.include, args.exclude]),
+    destination,
+    warn,
+  )
+  const onDisk = async () => {
+    // Small files are not synced one by one: all of them at once, before anybody relies on them.
+    if (!isStore(to)) await promisify(execFile)('sync', ['-f', to.target.root])
+  }
+  const progress = showProgress(process.stderr, () => Date.now())
+  try {
+    const record = new SyncRecord(dir, bootId(), onDisk)
+    await record.open()
+    const { include, exclude, prune } = args
+    return await sync({ from, to, record, include, exclude, prune }, progress, signal)
+  } finally {
+    progress.stop()
+    release()
+    if (isStore(from)) await from.store.close()
+    await (isStore(to) ? to.store : to.target).close()
+  }
+}
+
+const summary = (done: Synced, seconds: number): string => {
+  const parts = [
+    `${done.files} files, ${humanSize(done.bytes)}`,
+    `${done.moved} copied (${humanSize(done.movedBytes)})`,
+    `${done.unchanged} unchanged`,
+    ...(done.removed > 0 ? [`${done.removed} removed`] : []),
+    ...(done.extra > 0 ? [`${done.extra} more at the destination`] : []),
+    ...(done.skipped > 0 ? [`${done.skipped} skipped`] : []),
+  ]
+  return `${parts.join(', ')}; ${seconds.toFixed(1)} s; sha256:${done.digest}\n`
+}
+
+/** `granary cp SOURCE DESTINATION`: the engine without a cluster. The result is on stdout, everything else on stderr. Returns the exit code. */
+export const cp = async (argv: string[], signal: AbortSignal): Promise<number> => {
+  const args = parseCopyArgs(argv, process.cwd())
+  if (args === undefined) {
+    process.stdout.write(`${copyUsage}\n`)
+    return 0
+  }
+  const config = copyConfig()
+  const redact = makeRedactor(config.secrets)
+  const start = performance.now()
+  try {
+    const done = await copy(args, config, signal)
+    const seconds = (performance.now() - start) / 1000
+    for (const warning of done.warnings) process.stderr.write(redact(`granary cp: ${warning}\n`))
+    const result = { ...done, seconds: Number(seconds.toFixed(3)) }
+    process.stdout.write(redact(args.json ? `${JSON.stringify(result)}\n` : summary(done, seconds)))
+    return 0
+  } catch (error) {
+    const failure = signal.aborted
+      ? new MoveFailure('Unreachable', 'stopped before all was copied: run it again, it goes on where it was')
+      : failureOf(error)
+    process.stderr.write(redact(`granary cp: ${failure.message}\n`))
+    if (args.json)
+      process.stdout.write(
+        redact(`${JSON.stringify({ reason: failure.reason, message: failure.message, names: failure.names })}\n`),
+      )
+    return exitCodeOf[failure.reason]
+  }
+}

@@ -1,0 +1,163 @@
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  symlinkSync,
+} from 'node:fs'
+import { rm } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { MoveFailure } from '../../mover/failure.ts'
+import type { Identity } from '../plan.ts'
+import { localFailure } from './failures.ts'
+import { identityOf, scratchName } from './local-list.ts'
+import { takeLock } from './lock.ts'
+
+const codeOf = (error: unknown) => (error as NodeJS.ErrnoException).code
+
+const conflict = (path: string, what: string): MoveFailure =>
+  new MoveFailure('DestinationChanged', `${path} ${what}: move it away, or use --prune to make room`, [path])
+
+/** Directories that are remembered as made. */
+const maxKnown = 100_000
+
+/**
+ * A directory that files are written into. They lie in a scratch directory at its root while they are written, and get their name when they
+ * are whole. Goes through no symlink below the root.
+ */
+export class LocalTarget {
+  readonly root: string
+  readonly #umask: number
+  readonly #scratch: string
+  readonly #known = new Set<string>()
+  #count = 0
+  #unlock: () => void = () => {}
+
+  constructor(root: string) {
+    this.root = root
+    this.#scratch = join(root, scratchName)
+    this.#umask = process.umask()
+  }
+
+  /** Makes the directory and the scratch in it; removes what a run that was killed left there. */
+  async open(): Promise<void> {
+    try {
+      mkdirSync(this.#scratch, { recursive: true, mode: 0o700 })
+      this.#unlock = takeLock(join(this.#scratch, 'lock'), this.root)
+      await this.#sweep()
+      mkdirSync(join(this.#scratch, 'files'), { mode: 0o700 })
+    } catch (error) {
+      if (codeOf(error) === 'ENOTDIR' || codeOf(error) === 'EEXIST') throw conflict(this.root, 'is no directory')
+      throw localFailure(error, this.root)
+    }
+  }
+
+  #sweep(): Promise<void> {
+    return rm(join(this.#scratch, 'files'), { recursive: true, force: true })
+  }
+
+  async close(): Promise<void> {
+    await this.#sweep()
+    this.#unlock()
+    try {
+      rmdirSync(this.#scratch)
+    } catch (error) {
+      if (codeOf(error) !== 'ENOENT') throw error
+    }
+  }
+
+  #directory(path: string): void {
+    if (path === '.' || this.#known.has(path)) return
+    this.#directory(dirname(path))
+    const full = join(this.root, path)
+    try {
+      mkdirSync(full)
+    } catch (error) {
+      if (codeOf(error) !== 'EEXIST') throw error
+      const stats = lstatSync(full)
+      if (!stats.isDirectory()) throw conflict(full, 'is where a directory should be')
+    }
+    if (this.#known.size > maxKnown) this.#known.clear()
+    this.#known.add(path)
+  }
+
+  /** Runs `fill` on a new file and gives it its name; it appears whole or not at all. */
+  async write<T>(
+    path: string,
+    executable: boolean,
+    fill: (fd: number) => Promise<T>,
+  ): Promise<{ made: T; id: Identity }> {
+    const scratch = join(this.#scratch, 'files', String(this.#count++))
+    const mode = (executable ? 0o777 : 0o666) & ~this.#umask
+    try {
+      const fd = openSync(scratch, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL, mode)
+      let made: T
+      try {
+        made = await fill(fd)
+      } finally {
+        closeSync(fd)
+      }
+      return { made, id: this.#name(scratch, path) }
+    } catch (error) {
+      rmSync(scratch, { force: true })
+      throw localFailure(error, this.root)
+    }
+  }
+
+  #name(scratch: string, path: string): Identity {
+    const final = join(this.root, path)
+    this.#directory(dirname(path))
+    try {
+      renameSync(scratch, final)
+    } catch (error) {
+      const code = codeOf(error)
+      if (code === 'EISDIR') throw conflict(final, 'is a directory where a file should be')
+      if (code !== 'ENOENT') throw error
+      // A directory that was there is gone: somebody removed it.
+      this.#known.clear()
+      this.#directory(dirname(path))
+      renameSync(scratch, final)
+    }
+    return identityOf(lstatSync(final))
+  }
+
+  link(path: string, target: string): Identity {
+    const scratch = join(this.#scratch, 'files', String(this.#count++))
+    try {
+      symlinkSync(target, scratch)
+      return this.#name(scratch, path)
+    } catch (error) {
+      throw localFailure(error, this.root)
+    }
+  }
+
+  /** Gives the file of a path its mode. */
+  setExecutable(path: string, executable: boolean): Identity {
+    const final = join(this.root, path)
+    const { mode } = lstatSync(final)
+    const readable = mode & 0o444
+    // Who may read it may run it.
+    chmodSync(final, executable ? mode | (readable >> 2) : mode & ~0o111)
+    return identityOf(lstatSync(final))
+  }
+
+  /** Removes a file, and the directories above it that are empty then. */
+  remove(path: string): void {
+    try {
+      rmSync(join(this.root, path), { force: true })
+      for (let dir = dirname(path); dir !== '.'; dir = dirname(dir)) {
+        rmdirSync(join(this.root, dir))
+        this.#known.delete(dir)
+      }
+    } catch (error) {
+      const code = codeOf(error)
+      if (code === 'ENOTEMPTY' || code === 'EEXIST' || code === 'ENOENT' || code === 'ENOTDIR') return
+      throw localFailure(error, this.root)
+    }
+  }
+}
