@@ -275,7 +275,7 @@ export const reasons = {
   ),
   AccessDenied: terminal(
     'Event',
-    "The Dataset's allowedNamespaces does not name this namespace.",
+    'The allowedNamespaces of a Dataset in another namespace does not name this one, or there is no such Dataset: which of both is not said.',
     'Ask the owner of the Dataset to add the namespace.',
   ),
 

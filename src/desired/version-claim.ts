@@ -28,6 +28,8 @@ export const readerModes = (provisioner: string | undefined): string[] => {
 
 export interface VersionClaimInput {
   dataset: Dataset
+  /** The Dataset that an alias leads to: its versions are no objects of this namespace, so the claim names it and says which. */
+  owner?: Dataset | undefined
   version: { sequence: number; name: string; files: number; bytes: number }
   volume: VolumeSpec
   /** Of the storage class. */
@@ -35,10 +37,22 @@ export interface VersionClaimInput {
   defaultStorageClass?: string | undefined
 }
 
+const sourceOf = ({ owner, version }: VersionClaimInput) =>
+  owner === undefined
+    ? { ref: { kind: kinds.DatasetVersion.kind, name: version.name }, annotations: {} }
+    : {
+        ref: { kind: kinds.Dataset.kind, name: owner.metadata.name },
+        annotations: {
+          [annotations.fromNamespace]: owner.metadata.namespace ?? '',
+          [annotations.version]: versionTag(version.sequence),
+        },
+      }
+
 /** The read-only claim `<dataset>-v<N>` that `spec.volume` keeps ready: filled before any pod needs it. */
 export const versionClaim = (input: VersionClaimInput): ClaimObject => {
   const { dataset, version, volume } = input
   const { name, namespace = '', uid = '' } = dataset.metadata
+  const from = sourceOf(input)
   const storageClassName = volume.storageClassName ?? input.defaultStorageClass
   return {
     apiVersion: kinds.Claim.apiVersion,
@@ -47,14 +61,14 @@ export const versionClaim = (input: VersionClaimInput): ClaimObject => {
       name: claimName(name, version.sequence),
       namespace,
       labels: childLabels({ role: 'version', ownerUid: uid, dataset: name, version: versionTag(version.sequence) }),
-      annotations: { [annotations.access]: 'ReadOnly', [annotations.bind]: 'Immediate' },
+      annotations: { [annotations.access]: 'ReadOnly', [annotations.bind]: 'Immediate', ...from.annotations },
       ownerReferences: ownerReferences(dataset, namespace),
     },
     spec: {
       accessModes: volume.accessModes ?? readerModes(input.provisioner),
       ...(storageClassName === undefined ? {} : { storageClassName }),
       resources: { requests: { storage: volume.size === undefined ? neededQuantity(version) : String(volume.size) } },
-      dataSourceRef: { apiGroup: kinds.group, kind: kinds.DatasetVersion.kind, name: version.name },
+      dataSourceRef: { apiGroup: kinds.group, ...from.ref },
     },
   }
 }

@@ -66,15 +66,40 @@ const namedDataset = async (reader: Reader, claim: Claim) => {
   if (ref.kind === kinds.Dataset.kind) return { namespace, name: ref.name }
   const version = await reader.get<DatasetVersion>(kinds.DatasetVersion, namespace, ref.name)
   return version === undefined
-    ? { missing: `There is no DatasetVersion ${ref.name} in namespace ${namespace}: apply it, or mend the name.` }
+    ? {
+        ...(namespace === own ? {} : { elsewhere: `DatasetVersion ${namespace}/${ref.name}` }),
+        missing: `There is no DatasetVersion ${ref.name} in namespace ${namespace}: apply it, or mend the name.`,
+      }
     : { namespace, name: version.spec.dataset, named: version }
+}
+
+/** What the claim, or the alias in its namespace that it names, says of another namespace. */
+const elsewhereOf = async (
+  reader: Reader,
+  claim: Claim,
+  asked: { namespace: string; name: string; named?: DatasetVersion },
+): Promise<{ elsewhere?: string }> => {
+  const own = claim.metadata.namespace
+  if (asked.namespace !== own) {
+    const { kind, name } = claim.spec.dataSourceRef ?? { kind: kinds.Dataset.kind, name: asked.name }
+    return { elsewhere: `${kind} ${asked.namespace}/${name}` }
+  }
+  let at: { namespace: string; name: string } = asked
+  for (let hop = 0; hop <= maxHops; hop++) {
+    const to = (await reader.get<Dataset>(kinds.Dataset, at.namespace, at.name))?.spec?.source?.dataset
+    if (to === undefined) return {}
+    if (to.namespace !== own) return { elsewhere: `Dataset ${to.namespace}/${to.name}` }
+    at = to
+  }
+  return {}
 }
 
 const observeSource = async (reader: Reader, claim: Claim): Promise<Source> => {
   const asked = await namedDataset(reader, claim)
-  if ('missing' in asked) return { missing: asked.missing ?? '' }
+  if ('missing' in asked) return asked
   const dataset = await ownerDataset(reader, asked.namespace, asked.name)
-  if ('missing' in dataset) return dataset
+  const elsewhere = await elsewhereOf(reader, claim, asked)
+  if ('missing' in dataset) return { missing: dataset.missing, ...elsewhere }
   const { namespace = '', name } = dataset.metadata
   const primes =
     namespace === claim.metadata.namespace
@@ -88,7 +113,9 @@ const observeSource = async (reader: Reader, claim: Claim): Promise<Source> => {
       ({ metadata }) =>
         metadata.labels?.[labels.ownerUid] !== claim.metadata.uid &&
         !metadata.annotations?.[forClaimAnnotation]?.startsWith(`${namespace}/`),
-    ).length,
+    ),
+    ...elsewhere,
+    ...(name === asked.name && namespace === asked.namespace ? {} : { alias: asked.name }),
     ...(asked.named === undefined ? {} : { named: asked.named }),
   }
 }

@@ -23,11 +23,18 @@ export type Source =
       /** Of the Dataset's namespace. */
       providers: ProviderObject[]
       /** Volumes of the Dataset that are being filled for other namespaces, this claim's not counted. */
-      fills: number
+      fills: Claim[]
       /** Set if the claim names a DatasetVersion. */
       named?: DatasetVersion
+      /** The alias that the claim names, if it is one. */
+      alias?: string
+      elsewhere?: string
     }
-  | { missing: string }
+  | {
+      missing: string
+      /** What is named outside the claim's namespace, as the claim or its own alias says it: all that may be said of it. */
+      elsewhere?: string
+    }
 
 /** What is there of the place that a person wants the bytes of a rescue claim in. */
 export interface Adoption {

@@ -1,6 +1,7 @@
 import type { Plan } from '../../kube/types.ts'
 import { sameJson, withoutNothing } from '../../lib/equal.ts'
 import { adopt } from './decide/adoption.ts'
+import { followAlias } from './decide/alias.ts'
 import { type Draft, lookAgainAt, newDraft, type Step } from './decide/draft.ts'
 import { keepWhileOpen } from './decide/finalizer.ts'
 import { tellHistory } from './decide/history.ts'
@@ -36,7 +37,8 @@ export const decide = (world: World): Plan => {
   const first = keepWhileOpen(world)
   if (first) return first
   const draft = newDraft(world)
-  for (const step of steps) if (step(world, draft) === 'stop') break
+  if (world.alias !== undefined && world.problem === undefined) followAlias(world, draft, world.alias)
+  else for (const step of steps) if (step(world, draft) === 'stop') break
   summarize(world, draft)
   return planOf(world, draft)
 }

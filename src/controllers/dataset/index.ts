@@ -1,3 +1,4 @@
+import type { Dataset } from '../../api/dataset.ts'
 import * as kinds from '../../api/kinds.ts'
 import type { PodObject } from '../../desired/objects.ts'
 import type { Controller, KubeObject, Watching } from '../../kube/types.ts'
@@ -29,12 +30,22 @@ const memory = () => {
   const datasets = new Map<string, Set<string>>()
   const claims = new Map<string, string[]>()
   const jobs = new Map<string, string[]>()
+  /** By alias: what it names. */
+  const aliases = new Map<string, string>()
+  const aliasesThat = (fits: (alias: string, target: string) => boolean): string[] =>
+    [...aliases].filter(([alias, target]) => fits(alias, target)).map(([alias]) => alias)
   return {
     dataset: (object: KubeObject): string[] => {
       const { namespace = '' } = object.metadata
-      datasets.set(namespace, (datasets.get(namespace) ?? new Set()).add(keyOf(object)))
-      return [keyOf(object)]
+      const key = keyOf(object)
+      datasets.set(namespace, (datasets.get(namespace) ?? new Set()).add(key))
+      const target = (object as Dataset).spec?.source?.dataset
+      if (target === undefined) aliases.delete(key)
+      else aliases.set(key, `${target.namespace}/${target.name}`)
+      return [key, ...aliasesThat((_, named) => named === key)]
     },
+    /** What a Dataset allows may depend on the labels of a namespace. */
+    namespace: ({ metadata }: KubeObject): string[] => aliasesThat((alias) => alias.startsWith(`${metadata.name}/`)),
     claim: (object: KubeObject): string[] => {
       const keys = datasetOfClaim(object)
       if (keys.length > 0) claims.set(keyOf(object), keys)
@@ -68,6 +79,7 @@ export const datasetController = (config: DatasetConfig): Controller<World> => {
       { kind: kinds.Claim, keys: both(known.claim) },
       { kind: kinds.Job, keys: both(known.job) },
       { kind: kinds.Pod, keys: both(known.pod) },
+      { kind: kinds.Namespace, keys: (object) => known.namespace(object) },
       { kind: kinds.StorageProvider, keys: both(known.provider) },
     ],
     observe: (reader, key, now) => observe(config, reader, key, now),

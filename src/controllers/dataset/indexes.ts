@@ -1,6 +1,6 @@
 import type { DatasetVersion } from '../../api/dataset-version.ts'
 import * as kinds from '../../api/kinds.ts'
-import { labels, parseVersionName } from '../../api/names.ts'
+import { annotations, labels, parseVersionName } from '../../api/names.ts'
 import type { ClaimObject, PodObject } from '../../desired/objects.ts'
 import type { IndexFunction, KubeObject } from '../../kube/types.ts'
 import { claimNamesOf } from './pods.ts'
@@ -27,7 +27,8 @@ export const datasetOfClaim: IndexFunction = (object) => {
   const { labels: own, namespace } = object.metadata
   if (own?.[labels.role] === 'version' && own[labels.dataset]) return [inNamespace(object, own[labels.dataset] ?? '')]
   if (source?.apiGroup !== kinds.group || source.kind !== kinds.Dataset.kind) return []
-  return source.namespace === undefined || source.namespace === namespace ? [inNamespace(object, source.name)] : []
+  const from = object.metadata.annotations?.[annotations.fromNamespace] ?? source.namespace ?? namespace
+  return from === namespace ? [inNamespace(object, source.name)] : []
 }
 
 /** Datasets whose read-only claims `<dataset>-v<N>` a pod names. */

@@ -7,6 +7,7 @@ import type { StorageProvider } from '../../api/storage-provider.ts'
 import { needsEvents } from '../../desired/attempt.ts'
 import type { ClaimObject, EventObject, JobObject, PodObject } from '../../desired/objects.ts'
 import type { KubeObject, Reader } from '../../kube/types.ts'
+import { observeAlias } from './alias.ts'
 import { attemptInput } from './decide/mover.ts'
 import { index, versionsNamedBy } from './indexes.ts'
 import { claimNamesOf } from './pods.ts'
@@ -91,15 +92,17 @@ export const observe = async (
   )
   const parsed = parseSpec(DatasetSpec, dataset)
   const spec = parsed.spec ?? DatasetSpec.parse({})
+  const alias = await observeAlias(reader, spec, namespace)
   const world: World = {
     now,
+    alias,
     config,
     dataset,
     spec,
     problem: parsed.problem,
     versions,
     claims,
-    named: await namedClaims(reader, dataset, versions, pods),
+    named: await namedClaims(reader, dataset, alias?.versions ?? versions, pods),
     provisioner: await provisionerOf(reader, config, spec),
     pods: pods.filter((pod) => !isMover(pod)),
     jobs,

@@ -13,6 +13,17 @@ export interface DatasetConfig extends MoverConfig {
   defaultStorageClass?: string | undefined
 }
 
+/** What an alias leads to. */
+export interface Alias {
+  /** What `spec.source.dataset` names, for people. */
+  asked: string
+  /** That is in another namespace: nothing more may be said of it than is asked, as long as it can't be read. */
+  elsewhere: boolean
+  /** The Dataset itself, if it is there and may be read. */
+  owner?: Dataset
+  versions: DatasetVersion[]
+}
+
 /** Everything that a decision about one Dataset looks at. */
 export interface World {
   /** Milliseconds since 1970. */
@@ -36,6 +47,8 @@ export interface World {
   jobs: JobObject[]
   movers: PodObject[]
   events: EventObject[]
+  /** Set if the Dataset is an alias. */
+  alias?: Alias | undefined
   /** Of the namespace. */
   providers: StorageProvider[]
 }

@@ -31,7 +31,15 @@ const awaitNumber: Step = (world, draft) => {
   if (world.version.status?.sequence !== undefined) return undefined
   const { dataset, spec } = world
   enter(world, draft, 'Pending', `Waits for its number in Dataset ${spec.dataset}.`)
-  if (dataset === undefined)
+  const alias = dataset?.spec?.source?.dataset
+  if (alias !== undefined)
+    stalled(
+      world,
+      draft,
+      'InvalidSpec',
+      `Dataset ${spec.dataset} is an alias of ${alias.namespace}/${alias.name} and has no versions of its own: make this version there.`,
+    )
+  else if (dataset === undefined)
     reconciling(world, draft, 'DatasetNotFound', `There is no Dataset "${spec.dataset}" in this namespace: apply it.`)
   else {
     const why = dataset.status?.conditions?.find(({ type, status }) => type === 'Stalled' && status === 'True')?.message

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { DatasetSpec } from '../../../src/api/dataset.ts'
-import { isAllowed } from '../../../src/controllers/claim/decide/ask.ts'
 import { resolve } from '../../../src/controllers/claim/decide/resolve.ts'
+import { isAllowed } from '../../../src/desired/allowed.ts'
 import { datasetVersion, digestOf } from './seeds.ts'
 
 const ask = (selector: string, versions = [datasetVersion(1), datasetVersion(12), datasetVersion(2)]) =>

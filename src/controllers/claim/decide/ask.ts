@@ -1,37 +1,16 @@
-import type { DatasetSpec } from '../../../api/dataset.ts'
 import type { DatasetVersion } from '../../../api/dataset-version.ts'
 import type { KubeObject } from '../../../api/meta.ts'
 import { annotations, finalizers } from '../../../api/names.ts'
+import { isAllowed, notAllowed } from '../../../desired/allowed.ts'
 import { annotate, sameObject } from '../../../desired/json-patch.ts'
 import type { Plan } from '../../../kube/types.ts'
 import type { Source, World } from '../world.ts'
 import { accessOf, claimRef, type Resolved, resolvedOf } from './facts.ts'
+import { removePrime } from './remove-prime.ts'
 import { type Resolution, resolve, resolvedEmpty, resolvedTo } from './resolve.ts'
 import { waits } from './say.ts'
 
 type Found = Exclude<Source, { missing: string }>
-type Expression = { key: string; operator: string; values?: string[] | undefined }
-
-const holds = (labels: Record<string, string>, { key, operator, values = [] }: Expression): boolean => {
-  const value = labels[key]
-  if (operator === 'Exists') return value !== undefined
-  if (operator === 'DoesNotExist') return value === undefined
-  const within = value !== undefined && values.includes(value)
-  return operator === 'In' ? within : operator === 'NotIn' && !within
-}
-
-/** Whether a Dataset lets claims of that namespace read it. */
-export const isAllowed = (allowed: DatasetSpec['allowedNamespaces'], namespace: KubeObject): boolean => {
-  if (allowed?.names?.includes(namespace.metadata.name)) return true
-  const { selector } = allowed ?? {}
-  if (selector?.matchLabels === undefined && selector?.matchExpressions === undefined) return false
-  const labels = namespace.metadata.labels ?? {}
-  return (
-    Object.entries(selector.matchLabels ?? {}).every(([key, value]) => labels[key] === value) &&
-    (selector.matchExpressions ?? []).every((expression) => holds(labels, expression))
-  )
-}
-
 /** A claim that nobody could fill, or whose annotations mean nothing. */
 export const refuseNonsense = (world: World): Plan | undefined => {
   const { claim } = world
@@ -46,26 +25,41 @@ export const refuseNonsense = (world: World): Plan | undefined => {
   return undefined
 }
 
-/** Looked at every time, not only once: it can be taken back. */
-export const askPermission = (world: World): Plan | undefined => {
-  const { claim, source, namespace } = world
-  if ('missing' in source) return undefined
-  const owner = source.dataset.metadata.namespace ?? ''
-  if (owner === claim.metadata.namespace) return undefined
-  if (accessOf(claim) === 'ReadWrite')
+/** Outputs stay with the Dataset that keeps them. */
+const refuseOutput = (world: World): Plan | undefined => {
+  const { claim, source } = world
+  if (accessOf(claim) !== 'ReadWrite') return undefined
+  if (source.elsewhere !== undefined)
     return waits(
       world,
       'AccessDenied',
-      `Outputs stay in the namespace of their Dataset: make this claim in namespace ${owner}, or use granary.dev/access: Private.`,
+      `Outputs stay in the namespace of their Dataset: make this claim in the namespace of ${source.elsewhere}, or use granary.dev/access: Private.`,
     )
-  if (namespace !== undefined && isAllowed(source.dataset.spec.allowedNamespaces, namespace)) return undefined
+  if ('missing' in source || source.alias === undefined) return undefined
+  const { name } = source.dataset.metadata
   return waits(
     world,
-    'AccessDenied',
-    // The same words whether or not it exists would hide what the owner must do; its name was written by who asks.
-    `Dataset ${owner}/${source.dataset.metadata.name} does not allow namespace ${claim.metadata.namespace}: its owner adds it to spec.allowedNamespaces.`,
-    30_000,
+    'InvalidSpec',
+    `${source.alias} is an alias of ${name} and has no versions of its own: name ${name} in dataSourceRef, or use granary.dev/access: Private.`,
   )
+}
+
+/** Takes back what was begun with a permission that is gone. What was handed over before stays: it is the claim's own. */
+const deny = (world: World, asked: string): Plan => {
+  const { claim, prime } = world
+  const said = waits(world, 'AccessDenied', notAllowed(claim.metadata.namespace, asked), 30_000)
+  return said.patch !== undefined || prime === undefined ? said : (removePrime(world) ?? said)
+}
+
+/** Looked at every time, not only once: it can be taken back. */
+export const askPermission = (world: World): Plan | undefined => {
+  const { claim, source, namespace } = world
+  const refused = refuseOutput(world)
+  if (refused !== undefined || source.elsewhere === undefined) return refused
+  if ('missing' in source) return deny(world, source.elsewhere)
+  if (source.dataset.metadata.namespace === claim.metadata.namespace) return undefined
+  if (namespace !== undefined && isAllowed(source.dataset.spec.allowedNamespaces, namespace)) return undefined
+  return deny(world, source.elsewhere)
 }
 
 /** What the working volume of an open version starts with. `latest` means what was latest when it opened. */

@@ -14,7 +14,7 @@ import { type Claim, forClaimAnnotation } from '../../../desired/volumes.ts'
 import type { Plan } from '../../../kube/types.ts'
 import type { World } from '../world.ts'
 import { accessOf, claimRef, isBound, type Resolved, resolvedOf } from './facts.ts'
-import { selectedNode } from './place.ts'
+import { selectedNode, tooMany } from './place.ts'
 import { type Waiting, waits } from './say.ts'
 
 /** On a prime: which attempt runs or comes next, not before when, and why the last one failed. */
@@ -164,7 +164,7 @@ export const fill = (world: World): Plan | undefined => {
   if (stale.length > 0) return { live: true, delete: stale }
   switch (state.state) {
     case 'create':
-      return startMover(world, prime, resolved, input.attempt)
+      return tooMany(world) ?? startMover(world, prime, resolved, input.attempt)
     case 'waiting':
       return ordinary.includes(state.reason)
         ? { requeueAfter: state.retryIn ?? 10_000 }

@@ -3,7 +3,7 @@ import { parseQuantity } from '../../../api/quantity.ts'
 import { addFinalizers, annotate, sameObject } from '../../../desired/json-patch.ts'
 import { primeClaim, primeNodeAnnotation } from '../../../desired/prime.ts'
 import { largerQuantity, neededBytes, neededQuantity } from '../../../desired/volume-size.ts'
-import { selectedNodeAnnotation } from '../../../desired/volumes.ts'
+import { type Claim, selectedNodeAnnotation } from '../../../desired/volumes.ts'
 import type { Plan } from '../../../kube/types.ts'
 import type { World } from '../world.ts'
 import { accessOf, claimRef, fillsFirst, isLeaving, resolvedOf, roleOf } from './facts.ts'
@@ -12,6 +12,11 @@ import { waits } from './say.ts'
 
 export const selectedNode = ({ claim }: World): string | undefined =>
   claim.metadata.annotations?.[selectedNodeAnnotation]
+
+/** Whose turn is first: equal for all who look. */
+export const byAge = (one: Claim, other: Claim): number =>
+  (one.metadata.creationTimestamp ?? '').localeCompare(other.metadata.creationTimestamp ?? '') ||
+  one.metadata.name.localeCompare(other.metadata.name)
 
 /** A class that can make volumes. */
 export const checkClass = (world: World): Plan | undefined => {
@@ -77,15 +82,17 @@ export const guard = ({ claim }: World): Plan | undefined => {
 const writableModes = (modes: readonly string[] = []): string[] =>
   modes.includes('ReadWriteMany') ? ['ReadWriteMany'] : ['ReadWriteOnce']
 
-const tooMany = (world: World): Plan | undefined => {
-  const { claim, source } = world
+/** As many as may be are being filled for other namespaces, of those that were begun before this one (all, if this one is not begun). */
+export const tooMany = (world: World): Plan | undefined => {
+  const { claim, source, prime } = world
   if ('missing' in source || source.dataset.metadata.namespace === claim.metadata.namespace) return undefined
   const most = source.dataset.spec.allowedNamespaces?.maxFills ?? 4
-  if (source.fills < most) return undefined
+  const before = prime === undefined ? source.fills : source.fills.filter((other) => byAge(other, prime) < 0)
+  if (before.length < most) return undefined
   return waits(
     world,
     'FillsLimited',
-    `${source.fills} volumes of ${source.dataset.metadata.namespace}/${source.dataset.metadata.name} are being filled for other namespaces; its spec.allowedNamespaces.maxFills is ${most}.`,
+    `${before.length} volumes of ${source.dataset.metadata.namespace}/${source.dataset.metadata.name} are being filled for other namespaces; its spec.allowedNamespaces.maxFills is ${most}.`,
     5_000,
   )
 }

@@ -2,7 +2,7 @@ import type { DatasetSpec } from '../../../api/dataset.ts'
 import type { World } from '../world.ts'
 import { type Step, say, unsay } from './draft.ts'
 
-const unsupportedSources = ['gcs', 'claim', 'nfs', 'hostPath', 'http', 'inline', 'configMap', 'dataset'] as const
+const unsupportedSources = ['gcs', 'claim', 'nfs', 'hostPath', 'http', 'inline', 'configMap'] as const
 
 /** Fields without which the Dataset would be another thing: nothing is done until they are gone. */
 const blocking = (spec: DatasetSpec): string | undefined => {

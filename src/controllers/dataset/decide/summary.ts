@@ -8,7 +8,8 @@ import { isOpenOutput } from './wanted.ts'
 
 /** A location in one line, for people. */
 const describeSource = (source: SourceLocation | undefined): string | undefined => {
-  const { provider, s3, gcs, prefix = '' } = source ?? {}
+  const { provider, s3, gcs, dataset, prefix = '' } = source ?? {}
+  if (dataset) return `${dataset.namespace}/${dataset.name}`
   if (provider) return `${provider}:${prefix}`
   if (s3) return `s3://${s3.bucket}/${prefix}`
   if (gcs) return `gs://${gcs.bucket}/${prefix}`
@@ -34,7 +35,7 @@ const notReady = (world: World, draft: Draft): Why | undefined => {
   if (draft.stalled) return draft.stalled
   if (draft.held) return draft.held
   if (draft.tagTargetMissing) return { reason: 'TagTargetMissing', message: draft.tagTargetMissing }
-  if (world.spec.source && !draft.status.latest) return firstVersion(world, draft)
+  if (world.spec.source && !world.alias && !draft.status.latest) return firstVersion(world, draft)
   return undefined
 }
 

@@ -53,6 +53,7 @@ const make = (world: World, draft: Draft, version: Committed): void => {
   }
   const object = versionClaim({
     dataset: world.dataset,
+    owner: world.alias?.owner,
     version,
     volume,
     provisioner: world.provisioner,
