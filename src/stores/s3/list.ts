@@ -1,7 +1,9 @@
+import { Readable } from 'node:stream'
 import { ListObjectsV2Command, ListObjectVersionsCommand } from '@aws-sdk/client-s3'
 import { checkOrder } from '../listing-order.ts'
 import type { ListedObject } from '../object-store.ts'
 import { abortable, callStore, type S3Deps } from './deps.ts'
+import { keyDecoder, type ScannedPage, scanListing } from './scan-listing.ts'
 
 export interface ListDeps extends S3Deps {
   /** Keys a page; for tests. */
@@ -22,10 +24,6 @@ interface Cursor {
 }
 
 const bare = (etag: string | undefined): string | undefined => etag?.replace(/^"|"$/g, '')
-
-/** Keys travel url-encoded, since XML can't hold every character; servers that don't know the option answer plain. */
-const decoder = (encoding: string | undefined) => (text: string) =>
-  encoding === 'url' ? decodeURIComponent(text.replaceAll('+', ' ')) : text
 
 interface RawObject {
   Key?: string | undefined
@@ -48,6 +46,8 @@ const listed = (raw: RawObject, decode: (text: string) => string): ListedObject 
   }
 }
 
+const noObjects = Buffer.from('<ListBucketResult/>')
+
 const plainPage = async (deps: ListDeps, prefix: string, at: Cursor, signal?: AbortSignal): Promise<Page> => {
   const input = {
     Bucket: deps.bucket,
@@ -57,8 +57,24 @@ const plainPage = async (deps: ListDeps, prefix: string, at: Cursor, signal?: Ab
     ...(at.token !== undefined ? { ContinuationToken: at.token } : {}),
     ...(at.startAfter !== undefined && at.token === undefined ? { StartAfter: at.startAfter } : {}),
   }
-  const answer = await deps.client.send(new ListObjectsV2Command(input), abortable(signal))
-  const decode = decoder(answer.EncodingType)
+  const command = new ListObjectsV2Command(input)
+  let page: ScannedPage | undefined
+  command.middlewareStack.add(
+    (next) => async (args) => {
+      const answer = await next(args)
+      const response = answer.response as { statusCode: number; body: Readable }
+      if (response.statusCode !== 200) return answer
+      const bytes = Buffer.concat(await response.body.toArray())
+      page = scanListing(bytes.toString())
+      // The SDK's parser takes longer for a page than the server: it gets to see only what is beyond the scan.
+      response.body = Readable.from([page === undefined ? bytes : noObjects], { objectMode: false })
+      return answer
+    },
+    { step: 'deserialize', priority: 'low', name: 'granaryScan' },
+  )
+  const answer = await deps.client.send(command, abortable(signal))
+  if (page !== undefined) return { objects: page.objects, ...(page.truncated ? { next: { token: page.token } } : {}) }
+  const decode = keyDecoder(answer.EncodingType)
   const objects = (answer.Contents ?? []).map((raw) => listed(raw, decode))
   if (!answer.IsTruncated) return { objects }
   if (!answer.NextContinuationToken) throw new SyntaxError('a truncated listing without a token')
@@ -82,7 +98,7 @@ const versionsPage = async (
     ...(at.versionMarker ? { VersionIdMarker: at.versionMarker } : {}),
   }
   const answer = await deps.client.send(new ListObjectVersionsCommand(input), abortable(signal))
-  const decode = decoder(answer.EncodingType)
+  const decode = keyDecoder(answer.EncodingType)
   const newest = (answer.Versions ?? []).filter((raw) => raw.IsLatest).map((raw) => listed(raw, decode))
   // A key whose versions spread over two pages may come with its newest one on both (versitygw).
   const objects = newest[0] !== undefined && newest[0].key === last ? newest.slice(1) : newest
@@ -91,26 +107,36 @@ const versionsPage = async (
   return { objects, next: { keyMarker: decode(answer.NextKeyMarker), versionMarker: answer.NextVersionIdMarker } }
 }
 
-/** Pages through the keys under a prefix, with `versions` by ListObjectVersions; each page is tried again until it makes sense. */
+/** Pages through the keys under a prefix, with `versions` by ListObjectVersions; each page is tried again until it makes sense, and asked for while the one before is used. */
 export async function* listObjects(
   deps: ListDeps,
   prefix: string,
   options: { versions?: boolean; startAfter?: string; signal?: AbortSignal } = {},
 ): AsyncGenerator<ListedObject> {
-  const { signal } = options
-  let at: Cursor | undefined = { startAfter: options.startAfter }
-  let last = options.startAfter
-  while (at) {
-    const cursor: Cursor = at
-    const page: Page = await callStore(deps, { doing: 'list' }, signal, async () => {
+  const stop = new AbortController()
+  const signal = options.signal ? AbortSignal.any([options.signal, stop.signal]) : stop.signal
+  const ask = (cursor: Cursor, last: string | undefined): Promise<Page> => {
+    const page = callStore(deps, { doing: 'list' }, signal, async () => {
       const fetched = options.versions
         ? await versionsPage(deps, prefix, cursor, last, signal)
         : await plainPage(deps, prefix, cursor, signal)
       checkOrder(deps.name, fetched.objects, prefix, last)
       return fetched
     })
-    yield* page.objects
-    last = page.objects.at(-1)?.key ?? last
-    at = page.next
+    // Whoever stops early never hears of it.
+    page.catch(() => {})
+    return page
+  }
+  let last = options.startAfter
+  let coming: Promise<Page> | undefined = ask({ startAfter: options.startAfter }, last)
+  try {
+    while (coming) {
+      const { objects, next }: Page = await coming
+      last = objects.at(-1)?.key ?? last
+      coming = next && ask(next, last)
+      yield* objects
+    }
+  } finally {
+    stop.abort(new Error('the listing was left'))
   }
 }
