@@ -43,13 +43,13 @@ export const chooseMode = async (
   }
   if (keeps && !(await mayReadVersions(source, prefix, signal))) {
     const reason =
-      'the source bucket keeps old object versions, but these credentials may not read them (s3:ListBucketVersions, s3:GetObjectVersion)'
+      'the source bucket keeps old object versions, but these credentials may not read them (s3:ListBucketVersions and s3:GetObjectVersion allow it)'
     return { mode: 'Copy', reason, byVersion: false }
   }
   if (keeps) return { mode: 'Reference', reason: 'the source bucket keeps old object versions', byVersion: true }
   const reason =
     keeps === false
       ? 'the source bucket keeps no old object versions'
-      : 'these credentials may not ask whether the source bucket keeps object versions (s3:GetBucketVersioning)'
+      : 'these credentials may not ask whether the source bucket keeps object versions (s3:GetBucketVersioning or storage.buckets.get allows it)'
   return { mode: 'Copy', reason, byVersion: false }
 }

@@ -1,4 +1,3 @@
-import type { MoveLocation } from '../api/move.ts'
 import { dataPrefix } from '../manifest/keys.ts'
 import type { CommitRecord } from '../manifest/types.ts'
 import { writeManifest } from '../manifest/write.ts'
@@ -7,6 +6,7 @@ import { makeFilter } from '../transfer/filter.ts'
 import { manifestSink } from '../transfer/manifest-store.ts'
 import { readVersion } from '../transfer/read-version.ts'
 import { type ListingSummary, listSource, type SourceFile, summarize } from '../transfer/source.ts'
+import { bucketOf, sameBucket } from './bucket.ts'
 import type { DoneOf, MoveDeps, SpecOf } from './deps.ts'
 import { MoveFailure } from './failure.ts'
 import { importLines } from './import-lines.ts'
@@ -14,12 +14,9 @@ import { chooseMode } from './import-mode.ts'
 import { recordOf } from './record.ts'
 import { verifyStored } from './verify-stored.ts'
 
-const bucketOf = (location: MoveLocation): string => location.s3?.bucket ?? location.gcs?.bucket ?? ''
-
 /** A source that holds the store would be imported into itself, and grow with every version. */
 const checkApart = ({ source, store, exclude }: SpecOf<'Import'>): void => {
-  const sameBucket = source.s3?.bucket === store.s3?.bucket && source.s3?.endpoint === store.s3?.endpoint
-  if (!source.s3 || !sameBucket || !store.prefix.startsWith(source.prefix)) return
+  if (!sameBucket(source, store) || !store.prefix.startsWith(source.prefix)) return
   const inside = store.prefix.slice(source.prefix.length)
   if (exclude?.length && !makeFilter({ exclude })(`${inside}data/v1/file`)) return
   const message = `the store's prefix ${store.prefix} lies inside the source's prefix: exclude "${inside}**" from the source, or choose another store prefix`
@@ -82,7 +79,7 @@ export const runImport = async (deps: MoveDeps, spec: SpecOf<'Import'>): Promise
   await store.abortUploads(dataPrefix(prefix, intent.sequence), signal)
   const world = {
     ...chosen,
-    source: { store: sourceStore, bucket: bucketOf(spec.source) },
+    source: { store: sourceStore, bucket: bucketOf(spec.source) ?? '' },
     store,
     prefix,
     sequence: intent.sequence,

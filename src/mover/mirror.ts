@@ -2,14 +2,14 @@ import type { MoveLocation } from '../api/move.ts'
 import { fetchRoot } from '../transfer/manifest-store.ts'
 import { mirrorVersion } from '../transfer/mirror.ts'
 import { readVersion } from '../transfer/read-version.ts'
+import { sameBucket } from './bucket.ts'
 import type { Run } from './deps.ts'
 import { MoveFailure } from './failure.ts'
 import { originOf } from './origin.ts'
 
 /** Mirroring into the Dataset's own directory, or around it, would overwrite or delete what versions are made of. */
 const checkApart = (store: MoveLocation, destination: MoveLocation): void => {
-  const bucketOf = ({ s3, gcs }: MoveLocation) => JSON.stringify([s3?.endpoint, s3?.bucket, gcs?.endpoint, gcs?.bucket])
-  if (bucketOf(store) !== bucketOf(destination)) return
+  if (!sameBucket(store, destination)) return
   if (!store.prefix.startsWith(destination.prefix) && !destination.prefix.startsWith(store.prefix)) return
   throw new MoveFailure(
     'InvalidSpec',

@@ -26,6 +26,21 @@ export const makeRedactor = (values: readonly string[]): ((text: string) => stri
   return (text) => secrets.reduce((rest, secret) => rest.replaceAll(secret, '[redacted]'), text)
 }
 
+const secretName = /key|secret|token|password/i
+
+/** What a file of JSON holds under names of secrets, as a library has it once it was parsed: a private key has its line breaks then. */
+const valuesInside = (text: string): string[] => {
+  try {
+    const parsed: unknown = JSON.parse(text)
+    if (typeof parsed !== 'object' || parsed === null) return []
+    return Object.entries(parsed).flatMap(([name, value]) =>
+      secretName.test(name) && typeof value === 'string' ? [value, ...value.split('\n')] : [],
+    )
+  } catch {
+    return []
+  }
+}
+
 /**
  * Cuts every mounted credential out of a text: the last guard before a log or a result, should a library quote what it was given.
  * `extra` are secrets from elsewhere.
@@ -34,6 +49,10 @@ export const readRedactor = async (
   credentialsDir: string,
   extra: readonly string[],
 ): Promise<(text: string) => string> => {
-  const lines = (await valuesBelow(credentialsDir)).flatMap((value) => [value, ...value.split('\n')])
-  return makeRedactor([...lines, ...extra])
+  const values = (await valuesBelow(credentialsDir)).flatMap((value) => [
+    value,
+    ...value.split('\n'),
+    ...valuesInside(value),
+  ])
+  return makeRedactor([...values, ...extra])
 }

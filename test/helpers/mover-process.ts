@@ -26,7 +26,11 @@ export interface MoverPod {
   remove(): Promise<void>
 }
 
-export const moverPod = async (credentials: Record<string, Record<string, string>>): Promise<MoverPod> => {
+/** `credentials`: files by name of the location. `environment`: what webhooks of a cloud put into the pod. */
+export const moverPod = async (
+  credentials: Record<string, Record<string, string>>,
+  environment: Record<string, string> = {},
+): Promise<MoverPod> => {
   const root = await mkdtemp(join(tmpdir(), 'granary-pod-'))
   const [data, termination] = [join(root, 'data'), join(root, 'termination-log')]
   await mkdir(data)
@@ -34,7 +38,12 @@ export const moverPod = async (credentials: Record<string, Record<string, string
     await mkdir(join(root, 'credentials', name), { recursive: true })
     for (const [file, value] of Object.entries(files)) await writeFile(join(root, 'credentials', name, file), value)
   }
-  const env = { PATH: process.env.PATH, GRANARY_MOVER_ROOT: root, GRANARY_TERMINATION_LOG: termination }
+  const env = {
+    PATH: process.env.PATH,
+    GRANARY_MOVER_ROOT: root,
+    GRANARY_TERMINATION_LOG: termination,
+    ...environment,
+  }
   const start: MoverPod['start'] = (spec, wrapper = []) => {
     const command = ['setpriv', '--pdeathsig', 'KILL', ...wrapper, process.execPath, main, 'mover']
     const child = spawn(command[0]!, command.slice(1), { env: { ...env, GRANARY_MOVE_SPEC: JSON.stringify(spec) } })

@@ -62,8 +62,7 @@ type Why = Pick<ConditionUpdate, 'reason' | 'message'>
 /** What only the user can mend. */
 const stalled = (world: World): Why | undefined => {
   if (world.problem !== undefined) return { reason: 'InvalidSpec', message: world.problem }
-  const other = ['gcs', 'claim'].find((kind) => world.spec?.[kind as 'gcs'] !== undefined)
-  if (other) return { reason: 'Unsupported', message: `Not supported yet: spec.${other}: use s3.` }
+  if (world.spec?.claim) return { reason: 'Unsupported', message: 'Not supported yet: spec.claim: use s3 or gcs.' }
   const earlier = earlierDefault(world)
   return earlier === undefined
     ? undefined

@@ -4,8 +4,9 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type GcsStoreOptions, openGcsStore } from '../../../src/stores/gcs/store.ts'
 import type { ObjectStore } from '../../../src/stores/object-store.ts'
-import { type GcsServer, serviceAccountKey, startGcsServer } from '../../helpers/gcs-server.ts'
+import { type GcsServer, startGcsServer } from '../../helpers/gcs-server.ts'
 import { listAll, pattern, quickRetry, readAll } from '../../helpers/move.ts'
+import { serviceAccountKey } from '../../helpers/service-account.ts'
 import { rangesOf, storeContract } from '../../helpers/store-contract.ts'
 
 /*

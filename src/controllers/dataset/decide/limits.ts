@@ -2,15 +2,14 @@ import type { DatasetSpec } from '../../../api/dataset.ts'
 import type { World } from '../world.ts'
 import { type Step, say, unsay } from './draft.ts'
 
-const unsupportedSources = ['gcs', 'claim', 'nfs', 'hostPath', 'http', 'inline', 'configMap'] as const
+const unsupportedSources = ['claim', 'nfs', 'hostPath', 'http', 'inline', 'configMap'] as const
 
 /** Fields without which the Dataset would be another thing: nothing is done until they are gone. */
 const blocking = (spec: DatasetSpec): string | undefined => {
   const source = unsupportedSources.find((kind) => spec.source?.[kind] !== undefined)
-  if (source) return `spec.source.${source}: use s3, or provider with a StorageProvider of an S3-compatible bucket`
+  if (source) return `spec.source.${source}: use s3 or gcs, or provider with a StorageProvider of such a bucket`
   if (spec.import === 'Mount') return 'spec.import: use Auto, Reference or Copy instead of Mount'
-  if (spec.store?.gcs || spec.store?.claim) return 'spec.store: use s3 or provider'
-  if (spec.writeBack?.gcs) return 'spec.writeBack.gcs: use s3 or provider'
+  if (spec.store?.claim) return 'spec.store: use s3, gcs or provider'
   return undefined
 }
 

@@ -40,7 +40,8 @@ export const storePlace = (world: World): Place => {
   const { s3, gcs, prefix } = resolution.location
   if (settled === undefined)
     return { reason: 'Pending', message: `Waits until Dataset ${dataset.metadata.name} has settled on its store.` }
-  if (settled.bucket !== (s3 ?? gcs)?.bucket || settled.prefix !== prefix)
+  const moved = settled.kind !== (gcs ? 'gcs' : 's3') || settled.bucket !== (s3 ?? gcs)?.bucket
+  if (moved || settled.prefix !== prefix)
     return {
       reason: 'StoreMoved',
       message: `The versions are in ${settled.bucket}/${settled.prefix}, but the store of Dataset ${dataset.metadata.name} is another place now: put it back.`,
