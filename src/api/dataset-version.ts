@@ -167,6 +167,10 @@ export const DatasetVersionStatus = z.object({
       bytes: count('Bytes there.').optional(),
       written: count('Objects that were written.').optional(),
       removed: count('Objects that were removed.').optional(),
+      fingerprint: text(
+        'Fingerprint of the listing of the source after it was written back to: a look that finds just this makes no version.',
+        128,
+      ).optional(),
       finishedAt: time('When.').optional(),
       attempt: count('Which attempt.').optional(),
       nextRetryAt: time('When it is tried again.').optional(),

@@ -128,6 +128,17 @@ export const MoveSpec = z.union([
     onConflict: z.enum(['Fail', 'Overwrite']),
     /** What was mirrored last: an object that still is what this version says may be replaced. */
     previous: Committed.optional(),
+    /** The destination is where the Dataset's source is. */
+    ownSource: z
+      .object({
+        include: filters.include,
+        exclude: filters.exclude,
+        /** The newest version that was imported from there: an object that still is what this version says may be replaced. */
+        imported: Committed.optional(),
+        /** That version points at the objects. */
+        referred: z.boolean(),
+      })
+      .optional(),
   }),
   z.object({
     op: z.literal('Verify'),
@@ -207,7 +218,17 @@ export type MoveDone =
       uploaded: number
       warnings?: string[]
     }
-  | { op: 'Mirror'; outcome: 'Done'; files: number; bytes: number; written: number; removed: number }
+  | {
+      op: 'Mirror'
+      outcome: 'Done'
+      files: number
+      bytes: number
+      written: number
+      removed: number
+      /** Of the Dataset's own source: what a Scan finds there as long as nobody else writes. */
+      fingerprint?: string
+      warnings?: string[]
+    }
   | {
       op: 'Verify'
       /** Bad: something is not what the manifest says. */
@@ -253,6 +274,7 @@ export type MoveFailureReason =
   | 'CommitConflict'
   | 'AdoptionRequired'
   | 'DestinationChanged'
+  | 'WriteBackWouldOverwrite'
   | 'WritersActive'
   | 'UnreadableFiles'
   | 'Unreachable'
@@ -289,6 +311,7 @@ export const exitCodeOf: Record<MoveFailureReason, number> = {
   CommitConflict: exitCodes.conflict,
   AdoptionRequired: exitCodes.conflict,
   DestinationChanged: exitCodes.conflict,
+  WriteBackWouldOverwrite: exitCodes.conflict,
   WritersActive: exitCodes.writersActive,
   UnreadableFiles: exitCodes.unreadable,
   Unreachable: exitCodes.transient,

@@ -4,6 +4,7 @@ import type { Entry } from '../../src/manifest/types.ts'
 import type { SpecOf } from '../../src/mover/deps.ts'
 import { mirror } from '../../src/mover/mirror.ts'
 import { StoreError } from '../../src/stores/object-store.ts'
+import { summarize } from '../../src/transfer/source.ts'
 import { type MemoryStore, memoryStore } from '../helpers/memory-store.ts'
 import { at, moveDeps } from '../helpers/move-deps.ts'
 import { storeVersion } from '../helpers/stored-version.ts'
@@ -34,7 +35,15 @@ describe('mirror', () => {
 
   test('every file becomes an object; a second time nothing is written', async () => {
     const version = await storeVersion(store, prefix, 1, { a: '1', 'd/b': '22', empty: '', link: { link: 'a' } })
-    expect(await run(version)).toEqual({ op: 'Mirror', outcome: 'Done', files: 4, bytes: 3, written: 3, removed: 0 })
+    expect(await run(version)).toEqual({
+      op: 'Mirror',
+      outcome: 'Done',
+      files: 4,
+      bytes: 3,
+      written: 3,
+      removed: 0,
+      warnings: ['symlinks are not mirrored, an object store has none: "link"'],
+    })
     expect(texts()).toEqual({ 'out/a': '1', 'out/d/b': '22', 'out/empty': '' })
     expect(await run(version)).toMatchObject({ written: 0, removed: 0 })
   })
@@ -72,8 +81,9 @@ describe('mirror', () => {
       names: ['out/b', 'out/c', 'out/new'],
       message: expect.stringContaining('onConflict: Overwrite'),
     })
-    expect(texts()).toEqual({ 'out/a': '2', 'out/b': 'X', 'out/c': 'long', 'out/new': 'N', 'out/other': 'o' })
-    expect(await run(two, { previous: one, onConflict: 'Overwrite' })).toMatchObject({ written: 3 })
+    // Nothing at all was written: this may be the wrong place.
+    expect(texts()).toEqual({ 'out/a': '1', 'out/b': 'X', 'out/c': 'long', 'out/new': 'N', 'out/other': 'o' })
+    expect(await run(two, { previous: one, onConflict: 'Overwrite' })).toMatchObject({ written: 4 })
     expect(texts()).toMatchObject({ 'out/b': '2', 'out/c': '2', 'out/new': 'n' })
   })
 
@@ -125,5 +135,76 @@ describe('mirror', () => {
       throw new StoreError('denied', 'these credentials may not write', 'out/a')
     }
     await expect(run(version)).rejects.toMatchObject({ failure: 'denied' })
+  })
+
+  describe('into the own source', () => {
+    const look = async (rules: { exclude?: string[] } = {}) =>
+      (
+        await summarize(
+          { store: there, prefix: 'out/', rules: { ...rules, allowEmpty: true } },
+          { signal: new AbortController().signal },
+        )
+      ).fingerprint
+    const put = (files: Record<string, string>) =>
+      Promise.all(Object.entries(files).map(([path, text]) => there.put(`out/${path}`, Buffer.from(text))))
+    const imported = async (files: Record<string, string>, place?: (entry: Entry) => Entry) => {
+      await put(files)
+      return storeVersion(store, prefix, 1, files, place)
+    }
+
+    test('what was imported may be replaced, and the next look finds just what was written', async () => {
+      const one = await imported({ a: '1', b: '1', gone: 'x' })
+      await put({ 'skip.tmp': 'not ours' })
+      const two = await storeVersion(store, prefix, 2, { a: '2', b: '1', new: 'n', link: { link: 'a' } })
+      const ownSource = { imported: one, referred: false, exclude: ['*.tmp'] }
+      const done = await run(two, { ownSource })
+      expect(done).toMatchObject({ written: 2, fingerprint: await look({ exclude: ['*.tmp'] }) })
+      const again = await run(two, { ownSource, previous: two, prune: true })
+      expect(again).toMatchObject({ removed: 1, fingerprint: await look({ exclude: ['*.tmp'] }) })
+      expect(texts()).toEqual({ 'out/a': '2', 'out/b': '1', 'out/new': 'n', 'out/skip.tmp': 'not ours' })
+    })
+
+    test('an attempt that was killed half-way changes nothing of that', async () => {
+      const one = await imported({ a: '1', b: '1', c: '1' })
+      const two = await storeVersion(store, prefix, 2, { a: '2', b: '2', c: '2', d: '2' })
+      let left = 2
+      there.beforeWrite = () => {
+        if (left-- <= 0) throw new StoreError('unreachable', 'gone')
+      }
+      const ownSource = { imported: one, referred: false }
+      await expect(run(two, { ownSource })).rejects.toMatchObject({ failure: 'unreachable' })
+      there.beforeWrite = () => {}
+      expect(await run(two, { ownSource })).toMatchObject({ fingerprint: await look() })
+    })
+
+    test.each<[string, (files: typeof put) => unknown, (() => unknown) | undefined]>([
+      ['a file that nobody imported', (files) => files({ stranger: 's' }), undefined],
+      ['a file that comes while it is written', () => {}, () => void there.objects.set('out/late', Buffer.from('l'))],
+      ['a file that changes while it is written', () => {}, () => void there.objects.set('out/same', Buffer.from('S'))],
+      ['a file that goes while it is written', () => {}, () => void there.objects.delete('out/left')],
+    ])('%s is left to the next look', async (_, before, during) => {
+      const one = await imported({ a: '1', same: 's', left: 'l' })
+      await before(put)
+      const two = await storeVersion(store, prefix, 2, { a: '2', same: 's' })
+      there.beforeWrite = () => void during?.()
+      const done = await run(two, { ownSource: { imported: one, referred: false } })
+      expect(done).toMatchObject({ written: 1 })
+      expect(done).not.toHaveProperty('fingerprint')
+    })
+
+    test('objects that versions point at are replaced only where their old states are kept', async () => {
+      const pointing =
+        (u: object) =>
+        (entry: Entry): Entry => ({ ...entry, u: { b: 'there', k: `out/${entry.p}`, ...u } })
+      const two = await storeVersion(store, prefix, 2, { a: '2' })
+      const weak = await imported({ a: '1' }, pointing({ e: 'etag' }))
+      await expect(run(two, { ownSource: { imported: weak, referred: true } })).rejects.toMatchObject({
+        reason: 'WriteBackWouldOverwrite',
+        names: ['out/a'],
+      })
+      expect(texts()).toEqual({ 'out/a': '1' })
+      const kept = await imported({ a: '1' }, pointing({ v: 'version-1' }))
+      expect(await run(two, { ownSource: { imported: kept, referred: true } })).toMatchObject({ written: 1 })
+    })
   })
 })

@@ -39,6 +39,48 @@ const condition = (api: ModelApi, type: string) => {
   return found && `${found.status} ${found.reason}`
 }
 
+test('a look that finds just what was written back to the source makes no version; anything else does', async () => {
+  const api = modelWith(provider(), withSource())
+  let fingerprint = 'one'
+  const world = options(
+    calmMover(() => fingerprint),
+    commitImports(() => fingerprint),
+  )
+  await drive(api, world)
+  const look = async (found: string) => {
+    fingerprint = found
+    api.change<Dataset>(kinds.Dataset, namespace, 'mnist', (object) => {
+      object.metadata.annotations = { [annotations.syncRequestedAt]: `${api.now} ${found}` }
+    })
+    await drive(api, world)
+    return find(api).status?.lastSync?.result
+  }
+  const writeBack = (number: number, left: string, finishedAt: string) =>
+    api.seed({
+      ...version(api, 'mnist-v1')!,
+      metadata: { name: `mnist-v${number}`, namespace },
+      spec: { dataset: 'mnist' },
+      status: {
+        phase: 'Committed',
+        sequence: number,
+        version: `v${number}`,
+        digest: digest('b'),
+        files: 3,
+        bytes: 30,
+        mirror: { location: 's3://team/all/raw/', fingerprint: left, finishedAt },
+      },
+    } as DatasetVersion)
+  writeBack(2, 'after two', '2026-01-01T01:00:00Z')
+  expect(await look('after two')).toBe('Unchanged')
+  expect(find(api).status?.importedFingerprint).toBe('after two')
+  writeBack(3, 'after three', '2026-01-01T02:00:00Z')
+  expect(await look('after three')).toBe('Unchanged')
+  expect(names(api)).toEqual(['mnist-v1', 'mnist-v2', 'mnist-v3'])
+  // Somebody put back what was there before the last writeback: that is a change.
+  expect(await look('after two')).toBe('Imported')
+  expect(names(api)).toContain('mnist-v4')
+})
+
 test('a source becomes v1; a changed source v2 on request; an unchanged one nothing', async () => {
   const api = modelWith(provider(), withSource())
   let fingerprint = 'one'

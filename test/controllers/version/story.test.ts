@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import type { Dataset } from '../../../src/api/dataset.ts'
 import { type DatasetVersion, DatasetVersionStatus } from '../../../src/api/dataset-version.ts'
 import * as kinds from '../../../src/api/kinds.ts'
 import { annotations } from '../../../src/api/names.ts'
@@ -564,6 +565,48 @@ describe('after the commit', () => {
     expect(reason(api, 'Mirrored')).toBe('Mirrored')
     expect(reason(api, 'Ready')).toBe('Committed')
     expect(left(api)).toEqual([])
+  })
+
+  test.each([
+    ['Copy', { toSource: true }, { imported: { sequence: 1 }, referred: false, exclude: ['*.tmp'] }],
+    ['Reference', { toSource: true }, { imported: { sequence: 1 }, referred: true, exclude: ['*.tmp'] }],
+    ['Copy', { provider: 'team', prefix: 'public/' }, { imported: { sequence: 1 }, referred: false }],
+    ['Copy', { provider: 'team', prefix: 'public/sub/' }, undefined],
+  ])('written back where its own source is (%s, %j)', async (mode, writeBack, ownSource) => {
+    const api = house({ writeBack, source: { provider: 'team', prefix: 'public/', exclude: ['*.tmp'] } })
+    api.change<Dataset>(kinds.Dataset, ns, 'mnist', ({ status }) => {
+      Object.assign(status!, { import: { mode, reason: 'chosen' } })
+    })
+    api.seed(
+      version(
+        'mnist-v1',
+        1,
+        { from: { source: {} } },
+        { status: { phase: 'Committed', digest: sha('1'), rootDigest: sha('2'), files: 3, bytes: 9 } },
+      ),
+    )
+    output(api)
+    api.seed(pod('shell', 'Succeeded'))
+    const asked: Asked = []
+    await run(api, movers(succeeds, asked))
+    const move = asked.find((spec) => spec.op === 'Mirror')
+    expect(move).toMatchObject({ destination: { name: 'destination' } })
+    if (ownSource === undefined) expect(move).not.toHaveProperty('ownSource')
+    else expect(move).toMatchObject({ ownSource })
+    expect(statusOf(api)?.mirror?.fingerprint).toBe('as written')
+  })
+
+  test('where versions point at objects, nothing goes into or around their prefix', async () => {
+    const api = house({ writeBack: { provider: 'team', prefix: 'public/sub/' } })
+    api.change<Dataset>(kinds.Dataset, ns, 'mnist', ({ status }) => {
+      Object.assign(status!, { import: { mode: 'Reference', reason: 'chosen' } })
+    })
+    output(api)
+    api.seed(pod('shell', 'Succeeded'))
+    const asked: Asked = []
+    await run(api, movers(succeeds, asked))
+    expect(reason(api, 'Mirrored')).toBe('WriteBackWouldOverwrite')
+    expect(asked.map((spec) => spec.op)).toEqual(['Finalize'])
   })
 
   test('a version that was found in the store is committed as its record says', async () => {

@@ -55,7 +55,16 @@ const failed = (world: World, draft: Draft, last: LastSync, why: { reason: strin
     tell(world, draft, { type: 'Warning', reason, message: why.message })
 }
 
+/** What a writeback left at the source, as the last one left it: to find just that is no change. */
+const isOwnWriting = (world: World, fingerprint: string): boolean => {
+  const newest = world.versions
+    .flatMap(({ status }) => (status?.mirror?.finishedAt === undefined ? [] : [status.mirror]))
+    .sort((a, b) => Date.parse(b.finishedAt ?? '') - Date.parse(a.finishedAt ?? ''))[0]
+  return newest?.fingerprint === fingerprint
+}
+
 const succeeded = (world: World, draft: Draft, last: LastSync, found: Exclude<Looked, { reason: unknown }>): void => {
+  if (isOwnWriting(world, found.fingerprint)) draft.status.importedFingerprint = found.fingerprint
   const { importedFingerprint, failedFingerprint } = draft.status
   const changed = found.fingerprint !== importedFingerprint && found.fingerprint !== failedFingerprint
   draft.status.lastSync = {

@@ -39,6 +39,35 @@ const previous = (world: World, place: string) =>
     .sort((a, b) => (b.status?.sequence ?? 0) - (a.status?.sequence ?? 0))
     .flatMap((version) => committedOf(version) ?? [])[0]
 
+const bucketOf = ({ s3, gcs }: ResolvedLocation): string =>
+  JSON.stringify([s3?.endpoint, s3?.bucket, gcs?.endpoint, gcs?.bucket])
+
+/** How a place lies to where the Dataset's source is. */
+const relationToSource = (world: World, to: ResolvedLocation): 'same' | 'overlaps' | 'apart' => {
+  const source = sourcePlace(world)
+  if (!('access' in source) || bucketOf(source.at) !== bucketOf(to)) return 'apart'
+  const [one, other] = [source.at.prefix, to.prefix]
+  if (one === other) return 'same'
+  return one.startsWith(other) || other.startsWith(one) ? 'overlaps' : 'apart'
+}
+
+const refers = (world: World): boolean => world.dataset?.status?.import?.mode === 'Reference'
+
+/** What the mover must know to write to the Dataset's own source. */
+const ownSource = (world: World) => {
+  const { include, exclude } = world.datasetSpec?.source ?? {}
+  const imported = world.siblings
+    .filter(({ spec }) => spec.from?.source !== undefined)
+    .flatMap((version) => committedOf(version) ?? [])
+    .sort((a, b) => b.sequence - a.sequence)[0]
+  return {
+    ...(include === undefined ? {} : { include }),
+    ...(exclude === undefined ? {} : { exclude }),
+    ...(imported === undefined ? {} : { imported }),
+    referred: refers(world),
+  }
+}
+
 /** Another version is being written to the place: it stops by itself when it is not the newest any more. */
 const otherAtWork = ({ siblings }: World): DatasetVersion | undefined =>
   siblings.find(({ status }) => status?.mirror?.attempt !== undefined && status.mirror.finishedAt === undefined)
@@ -69,6 +98,7 @@ const specOf = (world: World, store: Reached, to: Reached): MoveSpec | undefined
     prune: wanted.prune,
     onConflict: wanted.onConflict,
     ...(before === undefined ? {} : { previous: before }),
+    ...(relationToSource(world, to.at) === 'same' ? { ownSource: ownSource(world) } : {}),
   }
 }
 
@@ -87,7 +117,7 @@ export const mirror = (world: World, draft: Draft): 'done' | 'pending' | 'idle' 
   if (mirroredTo(world.version, place)) return 'done'
   const store = storePlace(world)
   if (!('access' in store)) return pending(world, draft, store.reason, store.message)
-  if (refused(world, draft, place)) return 'pending'
+  if (refused(world, draft, to.at)) return 'pending'
   const other = otherAtWork(world)
   if (other !== undefined) {
     lookAgainIn(draft, 5_000)
@@ -96,16 +126,14 @@ export const mirror = (world: World, draft: Draft): 'done' | 'pending' | 'idle' 
   return write(world, draft, place, store, to)
 }
 
-/** Bytes that versions of the source only point at must not be replaced. */
-const refused = (world: World, draft: Draft, place: string): boolean => {
-  const source = sourcePlace(world)
-  const keepsBytes = world.dataset?.status?.import?.mode !== 'Reference'
-  if (!('access' in source) || describePlace(source.at) !== place || keepsBytes) return false
+/** Bytes that versions of the source only point at must not be replaced. At the source itself the mover looks whether old states of them are kept. */
+const refused = (world: World, draft: Draft, to: ResolvedLocation): boolean => {
+  if (relationToSource(world, to) !== 'overlaps' || !refers(world)) return false
   pending(
     world,
     draft,
     'WriteBackWouldOverwrite',
-    'writeBack goes to where versions of the source point at: set spec.import: Copy, or write to another prefix.',
+    "writeBack goes into or around the source's prefix, where versions point at objects: set spec.import: Copy, or write to another prefix (or with toSource: true to the source itself, if its bucket keeps old versions).",
   )
   return true
 }
@@ -122,9 +150,11 @@ const write = (world: World, draft: Draft, place: string, store: Reached, to: Re
   const now = follow(world, draft, { spec, locations }, book)
   const result = resultOf(now, 'Mirror')
   if (result !== undefined) {
-    const { files, bytes, written, removed } = result
-    draft.status.mirror = { location: place, files, bytes, written, removed, finishedAt: isoTime(world.now) }
-    const message = `${files} files, ${formatBytes(bytes)} at ${place}; ${written} written, ${removed} removed.`
+    const { files, bytes, written, removed, fingerprint, warnings = [] } = result
+    const known = fingerprint === undefined ? {} : { fingerprint }
+    draft.status.mirror = { location: place, files, bytes, written, removed, ...known, finishedAt: isoTime(world.now) }
+    const counts = `${files} files, ${formatBytes(bytes)} at ${place}; ${written} written, ${removed} removed.`
+    const message = [counts, ...warnings].join(' Note: ')
     say(world, draft, { type: 'Mirrored', status: 'True', reason: 'Mirrored', message })
     tell(world, draft, 'Normal', 'Mirrored', message)
     delete draft.status.progress
