@@ -26,6 +26,10 @@ const json = <T extends z.ZodType>(schema: T, example: string) =>
 
 const address = z.string().regex(/^[^:]*:\d{1,5}$/, 'is [host]:port, for example :8080')
 const quantity = z.string().refine((text) => parseQuantity(text) !== undefined, 'is a quantity, for example 20Gi')
+const count = z
+  .string()
+  .regex(/^[1-9]\d{0,5}$/, 'is a number from 1 on')
+  .transform(Number)
 const quantities = z.record(z.string(), quantity)
 
 const defaultStore = z
@@ -64,6 +68,9 @@ const OperatorConfig = z.object({
   /** Of volumes whose Dataset or version says nothing; absent: the cluster's default. */
   defaultStorageClass: z.string().min(1).optional(),
   defaultOutputSize: quantity.default('10Gi'),
+  /** Movers that run at once, in the cluster and in one namespace. A quarter of each is kept for finalizing. */
+  maxMovers: count.default(64),
+  maxMoversPerNamespace: count.default(16),
   metricsAddress: address.default(':8080'),
   healthAddress: address.default(':8081'),
   logLevel: z.enum(logLevels).default('info'),

@@ -17,6 +17,8 @@ describe("the operator's config", () => {
       moverImage: 'granary:1',
       moverResources: { requests: { cpu: '100m', memory: '256Mi' }, limits: { memory: '1Gi' } },
       defaultOutputSize: '10Gi',
+      maxMovers: 64,
+      maxMoversPerNamespace: 16,
       metricsAddress: ':8080',
       healthAddress: ':8081',
       logLevel: 'info',

@@ -217,6 +217,10 @@ export const DatasetStatus = z.object({
       generation: count('metadata.generation of the Dataset that was looked for.').optional(),
       failures: count('How many looks failed in a row.').optional(),
       sequence: count('The number that the import of this listing was given.').optional(),
+      slow: z
+        .boolean()
+        .optional()
+        .meta({ description: 'true: listing it takes long, so it is not looked at together with others.' }),
     })
     .optional()
     .meta({ description: 'The last look at the source.' }),

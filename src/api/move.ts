@@ -96,7 +96,17 @@ export const MoveSpec = z.union([
   }),
   z.object({
     op: z.literal('Scan'),
-    items: z.array(z.object({ dataset: StoredDataset, source: MoveLocation, ...filters })),
+    items: z.array(
+      z.object({
+        dataset: StoredDataset,
+        source: MoveLocation,
+        ...filters,
+        /** What the last look found: if it is still so, the answer takes few bytes. */
+        fingerprint: z.string().optional(),
+      }),
+    ),
+    /** Every item takes the time that it needs, instead of being put off after a while so that the others get their answer. */
+    patient: z.boolean().optional(),
   }),
   z.object({ op: z.literal('Probe'), locations: z.array(MoveLocation) }),
   z.object({
@@ -164,6 +174,19 @@ export const MoveSpec = z.union([
 export type MoveSpec = z.output<typeof MoveSpec>
 export type Operation = MoveSpec['op']
 
+/**
+ * What a Scan says of one source, short because many must fit in one result. `fingerprint` is of what the filters let through; true: it is the one of the spec.
+ * `as`: the same failure as the item of that place. A failure without a message: there was no room for one. null: no answer this time, ask again; `slow`: it takes
+ * long, ask apart from the others.
+ */
+export type Looked =
+  | { objects: number; bytes: number; fingerprint: string }
+  | true
+  | { reason: MoveFailureReason; message?: string }
+  | { as: number }
+  | { slow: true }
+  | null
+
 /** Done, exit code 0: what the operation found. */
 export type MoveDone =
   | {
@@ -185,11 +208,8 @@ export type MoveDone =
   | {
       op: 'Scan'
       outcome: 'Done'
-      /** In the order of the spec. `fingerprint`: sha256 over the sorted lines key, size, etag, version of what the filters let through. */
-      items: (
-        | { objects: number; bytes: number; fingerprint: string }
-        | { reason: MoveFailureReason; message: string }
-      )[]
+      /** In the order of the spec. */
+      items: Looked[]
     }
   | {
       op: 'Probe'

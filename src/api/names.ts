@@ -40,6 +40,10 @@ export const annotations = {
   /** `<reason>: <sentence>`. */
   waiting: 'granary.dev/waiting',
 
+  // on a mover's Job that looks at the places of many objects
+  /** JSON: [kind, name, uid, attempt] of each, in the order of its spec. */
+  looks: 'granary.dev/looks',
+
   // on a DatasetVersion
   /** Name and uid of the claim that it is written through. */
   claim: 'granary.dev/claim',

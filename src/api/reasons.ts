@@ -238,6 +238,11 @@ export const reasons = {
     'The volume is too small for the data.',
     'Ask for as much as the message says: resources.requests.storage of the claim, or spec.volume.size.',
   ),
+  MoversLimited: wait(
+    'Ready',
+    'As many movers run as the operator allows at once, in the cluster or in the namespace.',
+    "Wait for its turn, or raise the operator's --max-movers or --max-movers-per-namespace.",
+  ),
   QuotaExceeded: wait(
     'Ready',
     "A ResourceQuota refuses an object that Granary needs; the message is the API server's.",

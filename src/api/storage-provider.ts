@@ -32,9 +32,10 @@ export const StorageProviderStatus = z.object({
     .optional()
     .meta({ description: 'What a probe found, once a day again.' }),
   probedAt: time('When it was probed last.').optional(),
+  probeStartedAt: time('When the probe that is under way was asked for.').optional(),
   attempt: count('Which attempt of the probe runs, or failed last.').optional(),
   failures: count('How many probes failed in a row.').optional(),
-  probedGeneration: count('metadata.generation of the last probe that ended.').optional(),
+  probedGeneration: count('metadata.generation of the last probe, or of the one under way.').optional(),
   nextRetryAt: time('When it is probed again after a failure.').optional(),
   lastFailure: failure.optional(),
   users: count('How many Datasets use it.').optional(),

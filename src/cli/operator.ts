@@ -6,6 +6,8 @@ import { type OperatorConfig, operatorConfig } from '../config.ts'
 import { cacheController } from '../controllers/cache/index.ts'
 import { claimController, indexes as claimIndexes } from '../controllers/claim/index.ts'
 import { datasetController, indexes as datasetIndexes } from '../controllers/dataset/index.ts'
+import { lookController, indexes as lookIndexes } from '../controllers/look/index.ts'
+import { moversController, indexes as moversIndexes } from '../controllers/movers/index.ts'
 import { providerController, indexes as providerIndexes } from '../controllers/provider/index.ts'
 import { versionController, indexes as versionIndexes } from '../controllers/version/index.ts'
 import { Cache } from '../kube/cache.ts'
@@ -103,13 +105,15 @@ const operate = async (parts: Parts, signal: AbortSignal): Promise<number> => {
 /** The controllers, and what they read by. */
 const assemble = (config: OperatorConfig): { controllers: Controller[]; indexes: Indexes[] } => ({
   controllers: [
-    providerController(config),
+    providerController(),
+    lookController(config),
+    moversController(config),
     datasetController(config),
     versionController(config),
     claimController(config),
     cacheController(),
   ],
-  indexes: [providerIndexes, datasetIndexes, versionIndexes, claimIndexes],
+  indexes: [providerIndexes, lookIndexes, moversIndexes, datasetIndexes, versionIndexes, claimIndexes],
 })
 
 /** Starts to fill the caches; returns what stops it. */

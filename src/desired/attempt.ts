@@ -9,6 +9,9 @@ import { isTrue } from './objects.ts'
 /** How long a Job may be without a pod before its events are read. */
 export const podGraceMs = 10_000
 
+/** A Job that waits no longer than this for its turn is not worth a word. */
+const turnGraceMs = 3_000
+
 /**
  * One move of one owner, as its attempts look now. Owners keep two things in their status: `attempt` (from 1), and the time before which
  * the next one does not start.
@@ -30,7 +33,14 @@ export interface AttemptInput {
   now: number
 }
 
-export type WaitReason = 'Backoff' | 'PreviousAttempt' | 'Starting' | 'QuotaExceeded' | 'PodRefused' | 'NodeLost'
+export type WaitReason =
+  | 'Backoff'
+  | 'PreviousAttempt'
+  | 'Starting'
+  | 'MoversLimited'
+  | 'QuotaExceeded'
+  | 'PodRefused'
+  | 'NodeLost'
 
 export type Attempt =
   /** Make the Job of this attempt, from a live look if `attempt` > 1. */
@@ -51,13 +61,21 @@ const ofJob = (input: AttemptInput): JobObject | undefined =>
 const podsOf = (job: JobObject, pods: readonly PodObject[]): PodObject[] =>
   pods.filter((pod) => pod.metadata.ownerReferences?.some((owner) => owner.uid === job.metadata.uid))
 
-const ageOf = (job: JobObject, now: number): number => now - Date.parse(job.metadata.creationTimestamp ?? '')
+/** Since it may run: a Job is made suspended, and let go when it is its turn. */
+const ageOf = (job: JobObject, now: number): number =>
+  now - Date.parse(job.status?.startTime ?? job.metadata.creationTimestamp ?? '')
+
+const isSuspended = (job: JobObject): boolean => job.spec?.suspend === true && !finished(job)
 
 /** The Job of the attempt whose events must be read: it should have a pod by now, and has none. */
 export const needsEvents = (input: AttemptInput): JobObject | undefined => {
   const job = ofJob(input)
   const wanted =
-    job !== undefined && !finished(job) && podsOf(job, input.pods).length === 0 && !(ageOf(job, input.now) < podGraceMs)
+    job !== undefined &&
+    !finished(job) &&
+    !isSuspended(job) &&
+    podsOf(job, input.pods).length === 0 &&
+    !(ageOf(job, input.now) < podGraceMs)
   return wanted ? job : undefined
 }
 
@@ -125,6 +143,17 @@ const withoutPod = (input: AttemptInput, job: JobObject): Attempt => {
     : { state: 'waiting', reason: 'PodRefused', message: `The mover's pod was refused: ${message}`, retryIn }
 }
 
+const inLine = (job: JobObject, now: number): Attempt => {
+  const left = turnGraceMs - ageOf(job, now)
+  if (left > 0) return { state: 'waiting', reason: 'Starting', message: 'The mover is starting.', retryIn: left }
+  return {
+    state: 'waiting',
+    reason: 'MoversLimited',
+    message:
+      'Waits for its turn: as many movers run as --max-movers and --max-movers-per-namespace of the operator allow.',
+  }
+}
+
 const startingMessage = (pod: PodObject): string => {
   const waiting = pod.status?.containerStatuses?.find((status) => status.state?.waiting !== undefined)?.state?.waiting
   const unschedulable = pod.status?.conditions?.find(
@@ -166,7 +195,8 @@ export const attempt = (input: AttemptInput): Attempt => {
   if (job === undefined) return beforeCreation(input)
   if (job.metadata.deletionTimestamp !== undefined)
     return { state: 'waiting', reason: 'PreviousAttempt', message: `Job ${job.metadata.name} is being deleted.` }
-  return withPod(input, job, podsOf(job, input.pods))
+  const pods = podsOf(job, input.pods)
+  return isSuspended(job) && pods.length === 0 ? inLine(job, input.now) : withPod(input, job, pods)
 }
 
 /** The progress in the last line of a mover's log; undefined if that line is none. */

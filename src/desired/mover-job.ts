@@ -136,6 +136,8 @@ export const moverJob = (input: MoverJobInput): KubeObject & { spec: Record<stri
       ownerReferences: ownerReferences(owner, namespace),
     },
     spec: {
+      // Let go when it is its turn: so many movers run at once, and no more.
+      suspend: true,
       backoffLimit: 0,
       template: {
         metadata: {

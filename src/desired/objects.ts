@@ -4,7 +4,7 @@ import type { KubeObject } from '../api/meta.ts'
 export interface ContainerState {
   waiting?: { reason?: string; message?: string }
   running?: { startedAt?: string }
-  terminated?: { exitCode: number; reason?: string; message?: string; finishedAt?: string }
+  terminated?: { exitCode: number; reason?: string; message?: string; startedAt?: string; finishedAt?: string }
 }
 
 export interface ContainerStatus {
@@ -52,6 +52,7 @@ export interface PodObject extends KubeObject {
 export interface JobObject extends KubeObject {
   spec?: { backoffLimit?: number; suspend?: boolean }
   status?: {
+    startTime?: string
     active?: number
     succeeded?: number
     failed?: number

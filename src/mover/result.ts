@@ -41,7 +41,11 @@ export const resultText = (result: MoveResult): string => {
   }
   if ('items' in cut && size(cut) > maxResultBytes) {
     const share = Math.max(100, Math.floor((maxResultBytes - 500) / cut.items.length / 6))
-    cut.items = cut.items.map((item) => ('message' in item ? { ...item, message: cutText(item.message, share) } : item))
+    cut.items = cut.items.map((item) =>
+      typeof item === 'object' && item !== null && 'message' in item && item.message !== undefined
+        ? { ...item, message: cutText(item.message, share) }
+        : item,
+    )
   }
   if ('warnings' in cut && cut.warnings !== undefined) {
     cut.warnings = cut.warnings.slice(0, maxNames).map((warning) => cutText(warning, 2 * maxNameBytes))

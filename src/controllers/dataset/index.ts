@@ -1,5 +1,6 @@
 import type { Dataset } from '../../api/dataset.ts'
 import * as kinds from '../../api/kinds.ts'
+import { entriesOf } from '../../desired/look.ts'
 import type { PodObject } from '../../desired/objects.ts'
 import type { Controller, KubeObject, Watching } from '../../kube/types.ts'
 import { decide } from './decide.ts'
@@ -12,11 +13,13 @@ export { indexes }
 
 const keyOf = ({ metadata }: KubeObject): string => `${metadata.namespace ?? ''}/${metadata.name}`
 
-/** The Dataset that owns a mover's Job. */
-const ownerOf = ({ metadata }: KubeObject): string[] =>
-  (metadata.ownerReferences ?? [])
-    .filter((owner) => owner.kind === kinds.Dataset.kind)
-    .map((owner) => `${metadata.namespace ?? ''}/${owner.name}`)
+/** The Dataset that owns a mover's Job, or those for which it looks. */
+const datasetsOfJob = (job: KubeObject): string[] => {
+  const owners = job.metadata.ownerReferences ?? []
+  return [...owners, ...entriesOf(job)]
+    .filter(({ kind }) => kind === kinds.Dataset.kind)
+    .map(({ name }) => `${job.metadata.namespace ?? ''}/${name}`)
+}
 
 const both =
   (keys: (object: KubeObject) => string[]): Watching['keys'] =>
@@ -52,7 +55,7 @@ const memory = () => {
       return keys
     },
     job: (object: KubeObject): string[] => {
-      const keys = ownerOf(object)
+      const keys = datasetsOfJob(object)
       if (keys.length > 0) jobs.set(keyOf(object), keys)
       return keys
     },

@@ -1,6 +1,7 @@
 import type { DatasetVersion } from '../../api/dataset-version.ts'
 import * as kinds from '../../api/kinds.ts'
 import { annotations, labels, parseVersionName } from '../../api/names.ts'
+import { entriesOf } from '../../desired/look.ts'
 import type { ClaimObject, PodObject } from '../../desired/objects.ts'
 import type { IndexFunction, KubeObject } from '../../kube/types.ts'
 import { claimNamesOf } from './pods.ts'
@@ -13,6 +14,7 @@ export const index = {
   podsByVersion: 'dataset.pods-by-version',
   jobsByOwner: 'dataset.jobs-by-owner',
   moversByOwner: 'dataset.movers-by-owner',
+  looksByUid: 'dataset.looks-by-uid',
 } as const
 
 const inNamespace = (object: KubeObject, name: string): string => `${object.metadata.namespace ?? ''}/${name}`
@@ -52,5 +54,8 @@ export const indexes = {
     [index.podsByVersion]: versionsNamedBy,
     [index.moversByOwner]: ownerUid,
   },
-  [kinds.Job.plural]: { [index.jobsByOwner]: ownerUid },
+  [kinds.Job.plural]: {
+    [index.jobsByOwner]: ownerUid,
+    [index.looksByUid]: ((job) => entriesOf(job).map(({ uid }) => uid)) as IndexFunction,
+  },
 }

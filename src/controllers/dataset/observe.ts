@@ -58,14 +58,17 @@ const provisionerOf = async (reader: Reader, config: DatasetConfig, spec: Datase
 
 /** Events of a mover's Job that has no pod though it should have one by now. */
 const eventsOf = async (reader: Reader, world: World): Promise<EventObject[]> => {
-  const { lastSync, adoption } = world.dataset.status ?? {}
-  const jobs = [
-    needsEvents(attemptInput(world, 'Scan', lastSync?.attempt ?? 1)),
-    needsEvents(attemptInput(world, 'Adopt', adoption?.attempt ?? 1)),
-  ].flatMap((job) => job?.metadata.uid ?? [])
-  if (jobs.length === 0) return []
+  const job = needsEvents(attemptInput(world, 'Adopt', world.dataset.status?.adoption?.attempt ?? 1))
+  if (job === undefined) return []
   const events = await reader.list<EventObject>(kinds.Event, world.dataset.metadata.namespace)
-  return events.filter((event) => jobs.includes(event.involvedObject?.uid ?? ''))
+  return events.filter((event) => event.involvedObject?.uid === job.metadata.uid)
+}
+
+/** Pods of those Jobs, which carry their labels. */
+const lookersOf = async (reader: Reader, looks: JobObject[]): Promise<PodObject[]> => {
+  const owners = looks.flatMap((job) => job.metadata.labels?.[labels.ownerUid] ?? [])
+  const found = await Promise.all(owners.map((uid) => reader.byIndex<PodObject>(kinds.Pod, index.moversByOwner, uid)))
+  return found.flat()
 }
 
 export const observe = async (
@@ -78,11 +81,12 @@ export const observe = async (
   const dataset = await reader.get<Dataset>(kinds.Dataset, namespace, name)
   if (!dataset) return undefined
   const { uid = '' } = dataset.metadata
-  const [versions, claims, jobs, movers, providers] = await Promise.all([
+  const [versions, claims, jobs, movers, looks, providers] = await Promise.all([
     reader.byIndex<DatasetVersion>(kinds.DatasetVersion, index.versionsByDataset, key),
     reader.byIndex<ClaimObject>(kinds.Claim, index.claimsByDataset, key),
     reader.byIndex<JobObject>(kinds.Job, index.jobsByOwner, uid),
     reader.byIndex<PodObject>(kinds.Pod, index.moversByOwner, uid),
+    reader.byIndex<JobObject>(kinds.Job, index.looksByUid, uid),
     reader.list<StorageProvider>(kinds.StorageProvider, namespace),
   ])
   const pods = await podsOf(
@@ -108,6 +112,8 @@ export const observe = async (
     jobs,
     movers,
     events: [],
+    looks,
+    lookers: await lookersOf(reader, looks),
     providers,
   }
   return { ...world, events: await eventsOf(reader, world) }

@@ -49,6 +49,9 @@ export interface World {
   events: EventObject[]
   /** Set if the Dataset is an alias. */
   alias?: Alias | undefined
+  /** Jobs that look at many sources, this one's among them, and movers' pods. */
+  looks: JobObject[]
+  lookers: PodObject[]
   /** Of the namespace. */
   providers: StorageProvider[]
 }

@@ -1,5 +1,5 @@
 import * as kinds from '../../api/kinds.ts'
-import type { MoverConfig } from '../../desired/mover-job.ts'
+import { entriesOf } from '../../desired/look.ts'
 import type { Controller, KubeObject } from '../../kube/types.ts'
 import { decide } from './decide.ts'
 import { indexes } from './indexes.ts'
@@ -26,10 +26,10 @@ const memory = () => {
     },
     dataset: all,
     job: (object: KubeObject): string[] => {
-      const { namespace = '', ownerReferences = [] } = object.metadata
-      const keys = ownerReferences
-        .filter((owner) => owner.kind === kinds.StorageProvider.kind)
-        .map((owner) => `${namespace}/${owner.name}`)
+      const { namespace = '' } = object.metadata
+      const keys = entriesOf(object)
+        .filter(({ kind }) => kind === kinds.StorageProvider.kind)
+        .map(({ name }) => `${namespace}/${name}`)
       if (keys.length > 0) jobs.set(keyOf(object), keys)
       return keys
     },
@@ -39,7 +39,7 @@ const memory = () => {
 }
 
 /** What stores can do, and who uses them. Field manager `granary-provider`. */
-export const providerController = (config: MoverConfig): Controller<World> => {
+export const providerController = (): Controller<World> => {
   const known = memory()
   return {
     name: 'provider',
@@ -49,7 +49,7 @@ export const providerController = (config: MoverConfig): Controller<World> => {
       { kind: kinds.Job, keys: (object) => known.job(object) },
       { kind: kinds.Pod, keys: (object) => known.pod(object) },
     ],
-    observe: (reader, key, now) => observe(config, reader, key, now),
+    observe,
     decide,
   }
 }

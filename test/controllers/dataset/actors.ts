@@ -4,8 +4,11 @@ import * as kinds from '../../../src/api/kinds.ts'
 import { exitCodeOf, type MoveDone, type MoveFailed, type MoveResult, MoveSpec } from '../../../src/api/move.ts'
 import { annotations } from '../../../src/api/names.ts'
 import type { StorageProvider } from '../../../src/api/storage-provider.ts'
+import type { Indexes } from '../../../src/cli/caches.ts'
+import { lookController, indexes as lookIndexes } from '../../../src/controllers/look/index.ts'
+import { moversController, indexes as moversIndexes } from '../../../src/controllers/movers/index.ts'
 import type { ClaimObject, JobObject, PodObject } from '../../../src/desired/objects.ts'
-import type { KubeObject } from '../../../src/kube/types.ts'
+import type { Controller, KubeObject } from '../../../src/kube/types.ts'
 import type { Actor } from '../../helpers/drive.ts'
 import { ModelApi } from '../../helpers/model-api.ts'
 
@@ -45,6 +48,20 @@ export const writer = (name: string, claim: string): PodObject => ({
   status: { phase: 'Running' },
 })
 
+/** Those who look for all, and let movers go. */
+export const helpers = (): Controller[] => [
+  lookController(config) as never,
+  moversController({ maxMovers: 64, maxMoversPerNamespace: 16 }) as never,
+]
+
+/** The indexes of a controller and its helpers. */
+export const withHelpers = (own: Indexes): Indexes => {
+  const all: Indexes = {}
+  for (const indexes of [own, lookIndexes, moversIndexes])
+    for (const [plural, functions] of Object.entries(indexes)) all[plural] = { ...all[plural], ...functions }
+  return all
+}
+
 /** A model with a namespace and these objects. */
 export const modelWith = (...objects: KubeObject[]): ModelApi => {
   const api = new ModelApi()
@@ -66,7 +83,7 @@ export const kubelet =
   (api) => {
     let acted = false
     for (const job of api.all<JobObject>(kinds.Job)) {
-      if (job.status?.conditions?.length) continue
+      if (job.spec?.suspend || job.status?.conditions?.length) continue
       const result: MoveResult | undefined = answer(specOf(job), api, job)
       if (!result) continue
       const failed = result.outcome === 'Failed'

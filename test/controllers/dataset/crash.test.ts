@@ -13,11 +13,13 @@ import {
   config,
   dataset,
   digest,
+  helpers,
   kubelet,
   modelWith,
   namespace,
   outputClaim,
   provider,
+  withHelpers,
   writer,
 } from './actors.ts'
 
@@ -25,8 +27,8 @@ import {
 vi.setConfig({ testTimeout: 120_000 })
 
 const options = (...actors: Actor[]): DriveOptions => ({
-  controllers: () => [datasetController(config) as never],
-  indexes,
+  controllers: () => [datasetController(config) as never, ...helpers()],
+  indexes: withHelpers(indexes),
   actors,
   horizon: 120_000,
 })

@@ -8,6 +8,7 @@ import { decide } from '../../../src/controllers/dataset/decide.ts'
 import type { World } from '../../../src/controllers/dataset/world.ts'
 import type { ClaimObject, PodObject } from '../../../src/desired/objects.ts'
 import type { Plan } from '../../../src/kube/types.ts'
+import { spread } from '../../../src/lib/spread.ts'
 import { config, dataset, digest, namespace, outputClaim, provider, withSource, writer } from './actors.ts'
 
 const now = Date.parse('2026-01-10T12:00:00Z')
@@ -100,6 +101,8 @@ const world = ({
     named: [],
     pods,
     jobs: [],
+    looks: [],
+    lookers: [],
     movers: [],
     events: [],
     providers: providers ?? [provider()],
@@ -225,8 +228,11 @@ describe('when the source is looked at', () => {
 
   test('the next look is written down and waited for', () => {
     const plan = decide(world({ of: withSource({ sync: { interval: '10m' } }), status: looked() }))
-    expect(statusOf(plan)?.nextSyncAt).toBe('2026-01-10T12:09:10Z')
-    expect(plan.requeueAfter).toBe(550_000)
+    // Ten minutes after the last, less what spreads it: up to a tenth, always the same for this Dataset.
+    const early = Math.round(60_000 * spread('uid-mnist'))
+    expect(early).toBeGreaterThan(1000)
+    expect(plan.requeueAfter).toBe(550_000 - early)
+    expect(Date.parse(statusOf(plan)?.nextSyncAt ?? '')).toBe(Math.floor((now + 550_000 - early) / 1000) * 1000)
   })
 
   test('an import that failed for good is not repeated for the same listing, unless somebody asks', () => {

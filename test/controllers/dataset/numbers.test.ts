@@ -18,10 +18,12 @@ import {
   commitImports,
   config,
   digest,
+  helpers,
   modelWith,
   namespace,
   outputClaim,
   provider,
+  withHelpers,
   withSource,
   writer,
 } from './actors.ts'
@@ -96,9 +98,9 @@ test('no number is given twice, whatever order things come in, however far cache
       let fingerprint = 0
       let made = 0
       const mover = calmMover(() => `f${fingerprint}`)
-      const controllers = () => [datasetController(config) as never]
+      const controllers = () => [datasetController(config) as never, ...helpers()]
       // The store is known to be free, and the first import has its number.
-      await drive(api, { controllers, indexes, actors: [mover], horizon: 60_000 })
+      await drive(api, { controllers, indexes: withHelpers(indexes), actors: [mover], horizon: 60_000 })
       const behind = new Behind(api)
       const owners = new Map<number, string>()
       api.listen((object) => {
@@ -160,14 +162,14 @@ test('no number is given twice, whatever order things come in, however far cache
           const one = versions(api)[which]
           if (one) api.remove(kinds.DatasetVersion, namespace, one.metadata.name)
         },
-        mover: () => mover(api),
+        mover: () => drive(api, { controllers: helpers, indexes: withHelpers({}), actors: [mover], horizon: 0 }),
       }
       for (const deed of list) {
         api.now += 500
         if (deed.deed === 'look') await look(deed)
-        else others[deed.deed](deed.which)
+        else await others[deed.deed](deed.which)
       }
-      await drive(api, { controllers, indexes, actors: [mover], horizon: 60_000 })
+      await drive(api, { controllers, indexes: withHelpers(indexes), actors: [mover], horizon: 60_000 })
       for (const version of versions(api)) expect(version.status?.sequence, version.metadata.name).toBeDefined()
       for (const claim of api.all<ClaimObject>(kinds.Claim))
         expect(claim.metadata.annotations?.[annotations.openVersion], claim.metadata.name).toBeDefined()

@@ -14,11 +14,13 @@ import {
   config,
   dataset,
   digest,
+  helpers,
   kubelet,
   modelWith,
   namespace,
   outputClaim,
   provider,
+  withHelpers,
   withSource,
   writer,
 } from './actors.ts'
@@ -27,8 +29,8 @@ import {
 vi.setConfig({ testTimeout: 120_000 })
 
 const options = (...actors: Actor[]): DriveOptions => ({
-  controllers: () => [datasetController(config) as never],
-  indexes,
+  controllers: () => [datasetController(config) as never, ...helpers()],
+  indexes: withHelpers(indexes),
   actors,
 })
 const find = (api: ModelApi, name = 'mnist') => api.find<Dataset>(kinds.Dataset, namespace, name) as Dataset

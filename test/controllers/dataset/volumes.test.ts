@@ -6,7 +6,18 @@ import { datasetController, indexes } from '../../../src/controllers/dataset/ind
 import type { ClaimObject, PodObject } from '../../../src/desired/objects.ts'
 import { drive } from '../../helpers/drive.ts'
 import type { ModelApi } from '../../helpers/model-api.ts'
-import { calmMover, config, dataset, digest, modelWith, namespace, provider, writer } from './actors.ts'
+import {
+  calmMover,
+  config,
+  dataset,
+  digest,
+  helpers,
+  modelWith,
+  namespace,
+  provider,
+  withHelpers,
+  writer,
+} from './actors.ts'
 
 const committed = (sequence: number, tags: string[] = []): DatasetVersion =>
   ({
@@ -28,8 +39,8 @@ const committed = (sequence: number, tags: string[] = []): DatasetVersion =>
 const claims = (api: ModelApi) => api.all<ClaimObject>(kinds.Claim).map((claim) => claim.metadata.name)
 const run = (api: ModelApi, horizon = 60_000) =>
   drive(api, {
-    controllers: () => [datasetController(config) as never],
-    indexes,
+    controllers: () => [datasetController(config) as never, ...helpers()],
+    indexes: withHelpers(indexes),
     actors: [calmMover(() => '')],
     horizon,
   })

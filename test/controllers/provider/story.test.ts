@@ -7,14 +7,14 @@ import type { StorageProvider } from '../../../src/api/storage-provider.ts'
 import { indexes, providerController } from '../../../src/controllers/provider/index.ts'
 import { type Actor, crashEverywhere, type DriveOptions, drive } from '../../helpers/drive.ts'
 import type { ModelApi } from '../../helpers/model-api.ts'
-import { config, kubelet, modelWith, namespace, provider, withSource } from '../dataset/actors.ts'
+import { helpers, kubelet, modelWith, namespace, provider, withHelpers, withSource } from '../dataset/actors.ts'
 
 // Many runs of a model: a busy machine needs its time.
 vi.setConfig({ testTimeout: 120_000 })
 
 const options = (...actors: Actor[]): DriveOptions => ({
-  controllers: () => [providerController(config) as never],
-  indexes,
+  controllers: () => [providerController() as never, ...helpers()],
+  indexes: withHelpers(indexes),
   actors,
   horizon: 3_600_000,
 })

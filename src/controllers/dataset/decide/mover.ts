@@ -61,7 +61,6 @@ export const follow = (world: World, draft: Draft, move: Move): Attempt => {
     })
     draft.make.movers.push({ object })
   }
-  if (now.state === 'waiting' && now.retryIn !== undefined) lookAgainAt(world, draft, world.now + now.retryIn)
   return now
 }
 
@@ -78,8 +77,10 @@ export const movesOn = (
   type: 'SourceReachable' | 'StoreReachable',
 ): Why | undefined => {
   if (now.state !== 'waiting') return undefined
-  if (now.reason !== 'QuotaExceeded' && now.reason !== 'PodRefused' && now.reason !== 'NodeLost') return undefined
-  const why = { reason: now.reason, message: now.message }
-  say(world, draft, { type, status: 'False', ...why })
-  return why
+  if (now.retryIn !== undefined) lookAgainAt(world, draft, world.now + now.retryIn)
+  const { reason, message } = now
+  if (reason === 'Starting' || reason === 'Backoff' || reason === 'PreviousAttempt') return undefined
+  // Waiting for a turn says nothing about the place.
+  say(world, draft, { type, status: reason === 'MoversLimited' ? 'Unknown' : 'False', reason, message })
+  return { reason, message }
 }

@@ -52,6 +52,7 @@ const waitReasons: Record<WaitReason, ReasonName> = {
   Backoff: 'Retrying',
   PreviousAttempt: 'Moving',
   Starting: 'MoverStarting',
+  MoversLimited: 'MoversLimited',
   QuotaExceeded: 'QuotaExceeded',
   PodRefused: 'PodRefused',
   NodeLost: 'NodeLost',
