@@ -164,6 +164,37 @@ export const MoveSpec = z.union([
     part: z.object({ n: z.int().min(1), of: z.int().min(1) }).optional(),
   }),
   z.object({
+    op: z.literal('Sweep'),
+    dataset: StoredDataset,
+    store: MoveLocation,
+    /** RFC 3339, by the operator's clock: graces are over by it, and tombstones dated. */
+    now: z.string(),
+    /** Committed versions that are to go, and until when they can be restored. */
+    tombstones: z.array(z.object({ sequence: z.int(), until: z.string() })),
+    /** Numbers whose tombstones are to go. */
+    restore: z.array(z.int()),
+    /** Numbers that are being written, or may be: nothing of theirs is touched. */
+    open: z.array(z.int()),
+    /** Nor of this number and the higher ones. */
+    next: z.int(),
+    /** Where tags point, all of them. Absent: the mirror in the store stays as it is. */
+    tags: z
+      .array(z.object({ name: z.string(), sequence: z.int(), digest: z.string(), movedAt: z.string() }))
+      .optional(),
+    /** No mover writes for this Dataset: manifests that nothing refers to may go too. */
+    quiet: z.boolean(),
+    /** Look for what nothing refers to though no version goes. */
+    all: z.boolean(),
+    /** Milliseconds that leftovers of versions which never committed stay, and manifests that nothing refers to. */
+    settle: z.int(),
+    /** Objects that may be removed in this run. */
+    limit: z.int(),
+    /** Say what would go, and change nothing. */
+    dryRun: z.boolean().optional(),
+    /** The Dataset goes with all of its bytes. */
+    everything: z.boolean().optional(),
+  }),
+  z.object({
     op: z.literal('Adopt'),
     dataset: StoredDataset,
     store: MoveLocation,
@@ -186,6 +217,21 @@ export type Looked =
   | { as: number }
   | { slow: true }
   | null
+
+/** A committed version as its record in the store tells it. */
+export interface StoredVersion {
+  n: number
+  digest: string
+  root: string
+  files: number
+  bytes: number
+  at: string
+  parent?: number
+  message?: string
+  /** Tags that point at it. */
+  tags?: string[]
+  import?: 'Reference' | 'Copy'
+}
 
 /** Done, exit code 0: what the operation found. */
 export type MoveDone =
@@ -261,22 +307,33 @@ export type MoveDone =
       names?: { path: string; problem: string }[]
     }
   | {
+      op: 'Sweep'
+      outcome: 'Done'
+      /** Tombstones that were written. */
+      tombstoned: number
+      /** Versions that are back. */
+      restored: StoredVersion[]
+      /** Numbers that can't be restored: their grace was over. */
+      gone: number[]
+      /** Numbers of which nothing is left but what other versions refer to; at most 100. */
+      purged: number[]
+      /** What was removed, or with `dryRun` what would be. */
+      objects: number
+      bytes: number
+      /** Something is left to do that was not done because of `limit`: run again. */
+      more: boolean
+      /** Tombstones in the store after this run, the highest numbers first, at most 40. */
+      tombstones: { n: number; until: string }[]
+    }
+  | {
       op: 'Adopt'
       outcome: 'Done'
-      /** Newest first, at most 10 in a result. */
-      versions: {
-        n: number
-        digest: string
-        root: string
-        files: number
-        bytes: number
-        at: string
-        parent?: number
-        message?: string
-        import?: 'Reference' | 'Copy'
-      }[]
+      /** Newest first, at most 10 in a result; none that has a tombstone. */
+      versions: StoredVersion[]
       /** There are older ones: ask again with `before` = the last n. */
       more: boolean
+      /** The highest number that anything in the store has; of the first page. */
+      highest?: number
     }
 
 /** Reasons of src/api/conditions.ts that a mover can end with. */
@@ -292,6 +349,7 @@ export type MoveFailureReason =
   | 'CredentialsDenied'
   | 'Corrupt'
   | 'CommitConflict'
+  | 'BaseGone'
   | 'AdoptionRequired'
   | 'DestinationChanged'
   | 'WriteBackWouldOverwrite'
@@ -329,6 +387,7 @@ export const exitCodeOf: Record<MoveFailureReason, number> = {
   CredentialsDenied: exitCodes.credentials,
   Corrupt: exitCodes.corrupt,
   CommitConflict: exitCodes.conflict,
+  BaseGone: exitCodes.conflict,
   AdoptionRequired: exitCodes.conflict,
   DestinationChanged: exitCodes.conflict,
   WriteBackWouldOverwrite: exitCodes.conflict,

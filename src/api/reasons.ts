@@ -336,6 +336,11 @@ export const reasons = {
     'The latest version is another one than spec.expectedParent.',
     'Look at the difference; make a new version that expects the present one.',
   ),
+  BaseGone: wait(
+    'Finalized',
+    'A version whose stored bytes this one refers to is being deleted.',
+    'Nothing; the bytes are uploaded again.',
+  ),
   CommitConflict: terminal(
     'Committed',
     'Another version has this number in the store already.',

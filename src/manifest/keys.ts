@@ -8,3 +8,11 @@ export const rootKey = (prefix: string, sha256: string): string => `${prefix}roo
 export const versionsPrefix = (prefix: string): string => `${prefix}versions/`
 export const versionKey = (prefix: string, sequence: number): string => `${versionsPrefix(prefix)}v${sequence}.json`
 export const uploadsPrefix = (prefix: string, sequence: number): string => `${prefix}uploads/v${sequence}/`
+export const allData = (prefix: string): string => `${prefix}data/`
+export const allUploads = (prefix: string): string => `${prefix}uploads/`
+export const manifestsPrefix = (prefix: string): string => `${prefix}manifests/`
+export const rootsPrefix = (prefix: string): string => `${prefix}roots/`
+export const tombstonesPrefix = (prefix: string): string => `${prefix}tombstones/`
+export const tombstoneKey = (prefix: string, sequence: number): string => `${tombstonesPrefix(prefix)}v${sequence}.json`
+export const tagsPrefix = (prefix: string): string => `${prefix}tags/`
+export const tagKey = (prefix: string, tag: string): string => `${tagsPrefix(prefix)}${tag}.json`

@@ -40,7 +40,8 @@ const LayoutSchema = z.strictObject({
   created: z.string(),
 })
 
-const document = (value: object): Buffer => Buffer.from(`${JSON.stringify(value)}\n`)
+/** The bytes of a small document: one line of JSON. */
+export const document = (value: object): Buffer => Buffer.from(`${JSON.stringify(value)}\n`)
 
 const sorted = (record: Record<string, string>) =>
   Object.fromEntries(Object.entries(record).sort(([a], [b]) => compareUtf8(a, b)))
@@ -66,7 +67,8 @@ export const commitBytes = (record: CommitRecord): Buffer => {
   })
 }
 
-const parse = <T>(schema: z.ZodType<T>, bytes: Uint8Array, what: string): T => {
+/** Reads a small document of layout 1, strictly; `what` names it in errors. */
+export const parseDocument = <T>(schema: z.ZodType<T>, bytes: Uint8Array, what: string): T => {
   const value = parseJson(bytes, what)
   checkLayout(value, what)
   const parsed = schema.safeParse(value)
@@ -76,11 +78,11 @@ const parse = <T>(schema: z.ZodType<T>, bytes: Uint8Array, what: string): T => {
 
 /** Reads a commit record, strictly; `what` names it in errors. */
 export const parseCommit = (bytes: Uint8Array, what: string): CommitRecord =>
-  parse(CommitSchema, bytes, what) as CommitRecord
+  parseDocument(CommitSchema, bytes, what) as CommitRecord
 
 /** The bytes of LAYOUT.json. */
 export const layoutBytes = ({ dataset, uid, created }: LayoutRecord): Buffer =>
   document({ layout: 1, dataset: { namespace: dataset.namespace, name: dataset.name }, uid, created })
 
 /** Reads LAYOUT.json, strictly. */
-export const parseLayout = (bytes: Uint8Array): LayoutRecord => parse(LayoutSchema, bytes, 'LAYOUT.json')
+export const parseLayout = (bytes: Uint8Array): LayoutRecord => parseDocument(LayoutSchema, bytes, 'LAYOUT.json')

@@ -11,6 +11,8 @@ export interface MoveDeps {
   data: string
   progress: Progress
   log: Logger
+  /** ms since 1970; default: the clock of this machine. */
+  now?: () => number
   /** Aborted on SIGTERM. */
   signal: AbortSignal
 }

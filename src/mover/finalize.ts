@@ -55,7 +55,7 @@ export const finalize: Run<'Finalize'> = async (deps, spec) => {
   const store = await deps.openStore(spec.store)
   await claimDirectory(store, prefix, spec.dataset, () => new Date(intent.createdAt), signal)
   const finish = async (record: CommitRecord, uploaded: number) => {
-    const committed = await commit(store, prefix, record, signal)
+    const committed = await commit(store, prefix, record, { builtOn: base?.sequence, now: deps.now }, signal)
     await sweepJournals(store, prefix, sequence, signal)
     return doneOf(committed, uploaded)
   }

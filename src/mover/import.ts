@@ -116,7 +116,7 @@ export const runImport = async (deps: MoveDeps, spec: SpecOf<'Import'>): Promise
     bytes: root.bytes,
     import: chosen.mode,
   })
-  const committed = await commit(store, prefix, record, signal)
+  const committed = await commit(store, prefix, record, { builtOn: parent?.sequence, now: deps.now }, signal)
   return {
     ...said,
     outcome: 'Committed',

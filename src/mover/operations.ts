@@ -7,6 +7,7 @@ import { mirror } from './mirror.ts'
 import { populate } from './populate.ts'
 import { runProbe } from './probe.ts'
 import { runScan } from './scan.ts'
+import { runSweep } from './sweep.ts'
 import { verify } from './verify.ts'
 
 const operations: { [Op in Operation]: Run<Op> } = {
@@ -17,6 +18,7 @@ const operations: { [Op in Operation]: Run<Op> } = {
   Finalize: finalize,
   Mirror: mirror,
   Verify: verify,
+  Sweep: runSweep,
   Adopt: runAdopt,
 }
 

@@ -81,7 +81,7 @@ export const runMove = async (deps: RunDeps): Promise<number> => {
     const spec = parseSpec(deps.spec)
     op = spec.op
     log.info({ op }, 'started')
-    result = await deps.operation({ openStore, data: deps.data, progress, log, signal }, spec)
+    result = await deps.operation({ openStore, data: deps.data, progress, log, now: deps.now, signal }, spec)
     log.info({ result }, 'done')
   } catch (error) {
     const failure = signal.aborted

@@ -5,6 +5,7 @@ import type { CommitRecord } from '../manifest/types.ts'
 import { MoveFailure } from '../mover/failure.ts'
 import { type ObjectStore, StoreError } from '../stores/object-store.ts'
 import { readSmall } from './read-small.ts'
+import { readTombstone } from './sweep/tombstones.ts'
 
 const is = (error: unknown, ...failures: StoreError['failure'][]): boolean =>
   error instanceof StoreError && failures.includes(error.failure)
@@ -89,20 +90,56 @@ const existing = async (store: ObjectStore, key: string, record: CommitRecord, s
   )
 }
 
+export interface CommitOptions {
+  /** The version in whose manifest the record's own may refer to bytes of others. */
+  builtOn?: number | undefined
+  /** ms since 1970 */
+  now?: (() => number) | undefined
+}
+
+/** Between the last look and the put: far longer than that takes. A version that stays for less is as good as gone. */
+const margin = 600_000
+
+const checkAlive = async (
+  store: ObjectStore,
+  prefix: string,
+  sequence: number,
+  builtOn: number | undefined,
+  now: number,
+  signal?: AbortSignal,
+): Promise<void> => {
+  if (await readTombstone(store, prefix, sequence, signal))
+    throw new MoveFailure(
+      'CommitConflict',
+      `v${sequence} was given up: what it holds is made a version under a new number`,
+    )
+  if (builtOn === undefined) return
+  const grave = await readTombstone(store, prefix, builtOn, signal)
+  const there = await store.head(versionKey(prefix, builtOn), signal ? { signal } : {})
+  if (there !== undefined && (grave === undefined || Date.parse(grave.until) - now > margin)) return
+  throw new MoveFailure(
+    'BaseGone',
+    `v${builtOn}, to whose bytes v${sequence} refers, is being deleted: they are uploaded again`,
+  )
+}
+
 /**
  * Writes the commit record; this put is the commit. A record that is there already with the same Dataset and intent *is* the version (an earlier
- * try got that far) and is returned in place of `record`; any other is `CommitConflict`. All that the record names must be stored before.
+ * try got that far) and is returned in place of `record`; any other is `CommitConflict`. All that the record names must be stored before. A number that
+ * was given up is refused, and so is one that refers to a version which is going (`BaseGone`): looked at right before the put.
  */
 export const commit = async (
   store: ObjectStore,
   prefix: string,
   record: CommitRecord,
+  { builtOn, now = () => Date.now() }: CommitOptions = {},
   signal?: AbortSignal,
 ): Promise<CommitRecord> => {
   const key = versionKey(prefix, record.sequence)
   // Looked at first: a store that ignores conditions must not overwrite what is there.
   const before = await existing(store, key, record, signal)
   if (before) return before
+  await checkAlive(store, prefix, record.sequence, builtOn, now(), signal)
   const options = { ifAbsent: true, contentType: 'application/json', ...(signal ? { signal } : {}) }
   if (await tried(store.put(key, commitBytes(record), options))) return record
   const there = await existing(store, key, record, signal)

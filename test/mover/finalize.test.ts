@@ -4,6 +4,7 @@ import { chmodSync, readFileSync, rmSync, symlinkSync, utimesSync, writeFileSync
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { beforeEach, describe, expect, test } from 'vitest'
+import { versionKey } from '../../src/manifest/keys.ts'
 import { parseCommit } from '../../src/manifest/records.ts'
 import type { SpecOf } from '../../src/mover/deps.ts'
 import { finalize } from '../../src/mover/finalize.ts'
@@ -80,6 +81,7 @@ describe('finalize', () => {
         return entry.p === 'ext' ? { ...entry, u: { b: 'b', k: 'in/ext', e: 'etag' } } : entry
       },
     )
+    await store.put(versionKey(prefix, 2), Buffer.from('{}'))
     await plant(data, { ...files, older: 'older', ext: 'external' })
     const done = await run({ base, intent: { ...intent, parent: 2 } })
     expect(done.uploaded).toBe('deep'.length + 'between'.length + 'x'.length)
@@ -153,6 +155,7 @@ describe('finalize', () => {
   test('objects of an earlier attempt that the version lacks are removed before the commit', async () => {
     await plant(data, { 'a.txt': 'one', same: 'same' })
     const base = await storeVersion(store, prefix, 2, { same: 'same' })
+    await store.put(versionKey(prefix, 2), Buffer.from('{}'))
     await store.put(`${prefix}data/v3/stray/x`, Buffer.from('stray'))
     await store.put(`${prefix}data/v3/same`, Buffer.from('was other'))
     let strays: string[] = []

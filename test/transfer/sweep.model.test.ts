@@ -1,0 +1,272 @@
+import fc from 'fast-check'
+import { expect, test, vi } from 'vitest'
+import { Fiber } from '../helpers/fiber.ts'
+import { hour, storeWorld } from './store-world.ts'
+
+vi.setConfig({ testTimeout: 120_000 })
+
+type World = ReturnType<typeof storeWorld>
+
+/** What the operator knows of a number. */
+interface Known {
+  phase: 'Open' | 'Committed' | 'Deleted' | 'Over'
+  parent: number | undefined
+  /** ms; of a deleted one. */
+  until?: number
+  digest?: string
+}
+
+interface Running {
+  fiber: Fiber
+  kind: 'import' | 'sweep'
+  sequence?: number
+  /** Imports that were under way when a sweep began that may remove manifests, or the other way round, exclude each other. */
+  quiet?: boolean
+}
+
+/** An operator as it decides: numbers in order, one look at the store only through movers, several movers at once. */
+class Model {
+  readonly scene: World = storeWorld()
+  readonly known = new Map<number, Known>()
+  running: Running[] = []
+  next = 1
+  tags: Record<string, number> = {}
+
+  committed(): number[] {
+    return [...this.known].filter(([, { phase }]) => phase === 'Committed').map(([n]) => n)
+  }
+
+  open(): number[] {
+    const busy = this.running.flatMap(({ sequence }) => (sequence === undefined ? [] : [sequence]))
+    const undecided = [...this.known].filter(([, { phase }]) => phase === 'Open').map(([n]) => n)
+    return [...new Set([...busy, ...undecided])]
+  }
+
+  /** Numbers that open versions refer to: a version in use is not deleted. */
+  inUse(n: number): boolean {
+    return [...this.known.values()].some(({ phase, parent }) => phase === 'Open' && parent === n)
+  }
+
+  isSweepingManifests(): boolean {
+    return this.running.some(({ kind, quiet }) => kind === 'sweep' && quiet === true)
+  }
+
+  startImport(sequence: number): void {
+    if (this.isSweepingManifests() || this.running.some((one) => one.sequence === sequence)) return
+    const { parent } = this.known.get(sequence) as Known
+    const fiber = new Fiber(this.scene.store, (store) => this.scene.importAs(store, sequence, parent))
+    this.running.push({ fiber, kind: 'import', sequence })
+  }
+
+  startSweep(all: boolean, limit: number, restore: number[]): void {
+    if (this.running.some(({ kind }) => kind === 'sweep')) return
+    const quiet = !this.running.some(({ kind }) => kind === 'import')
+    const tombstones = [...this.known]
+      .filter(([n, { phase }]) => phase === 'Deleted' && !restore.includes(n))
+      .map(([sequence, { until = 0 }]) => ({ sequence, until }))
+    const sweeping = {
+      tombstones,
+      restore,
+      open: this.open(),
+      next: this.next,
+      tags: { ...this.tags },
+      quiet,
+      all,
+      limit,
+    }
+    const fiber = new Fiber(this.scene.store, (store) => this.scene.sweepWith(store, sweeping))
+    this.running.push({ fiber, kind: 'sweep', quiet })
+  }
+
+  /** What came of movers that have ended. */
+  settle(): void {
+    for (const one of this.running.filter(({ fiber }) => fiber.ended !== undefined)) this.#hear(one)
+    this.running = this.running.filter(({ fiber }) => fiber.ended === undefined)
+  }
+
+  #hear({ fiber, kind, sequence }: Running): void {
+    const result = fiber.result as
+      | { outcome?: string; digest?: string; purged?: number[]; restored?: { n: number }[] }
+      | undefined
+    const version = sequence === undefined ? undefined : this.known.get(sequence)
+    if (kind === 'import' && version?.phase === 'Open') {
+      if (result?.outcome === 'Committed') Object.assign(version, { phase: 'Committed', digest: result.digest })
+      if (result?.outcome === 'Unchanged') version.phase = 'Over'
+      const reason = (fiber.error as { reason?: string } | undefined)?.reason
+      if (reason === 'BaseGone') version.parent = undefined
+      else if (fiber.ended === 'failed' && (fiber.error as Error).name !== 'Error')
+        expect(reason, String(fiber.error)).toMatch(/Drifted/)
+    }
+    for (const n of result?.purged ?? [])
+      if (this.known.get(n)?.phase === 'Deleted') (this.known.get(n) as Known).phase = 'Over'
+    for (const { n } of result?.restored ?? [])
+      if (this.known.get(n)?.phase === 'Deleted') (this.known.get(n) as Known).phase = 'Committed'
+  }
+
+  /** What the operator holds to be committed has its record, the same content as ever, and every byte of it. */
+  async check(): Promise<void> {
+    const records = new Map(this.scene.records().map((record) => [record.sequence, record]))
+    for (const [n, { phase, digest }] of this.known)
+      if (phase === 'Committed') expect(records.get(n)?.digest, `v${n}`).toBe(digest)
+    await this.scene.expectSound()
+  }
+}
+
+type Action = (model: Model) => void | Promise<void>
+
+const path = fc.constantFrom('a', 'b', 'c', 'd/e')
+const pick = <T>(list: readonly T[], at: number): T | undefined => list[at % Math.max(list.length, 1)]
+const any = fc.nat({ max: 20 })
+
+const change = fc.tuple(path, fc.constantFrom('1', '2', '3')).map(
+  ([p, text]): Action =>
+    async ({ scene }) => {
+      await scene.source.put(`raw/${p}`, Buffer.from(text))
+    },
+)
+const drop = path.map(
+  (p): Action =>
+    async ({ scene }) => {
+      await scene.source.remove([`raw/${p}`])
+    },
+)
+const open = fc.boolean().map(
+  (based): Action =>
+    (model) => {
+      const parent = based ? Math.max(0, ...model.committed()) || undefined : undefined
+      model.known.set(model.next, { phase: 'Open', parent })
+      model.startImport(model.next++)
+    },
+)
+/** Another attempt of an open version: the last one has ended, or was killed. */
+const again = any.map(
+  (at): Action =>
+    (model) => {
+      const number = pick(
+        [...model.known].filter(([, { phase }]) => phase === 'Open').map(([n]) => n),
+        at,
+      )
+      if (number !== undefined) model.startImport(number)
+    },
+)
+/** Given up, though a mover may still be at it. */
+const abandon = any.map(
+  (at): Action =>
+    (model) => {
+      const version = pick(
+        [...model.known.values()].filter(({ phase }) => phase === 'Open'),
+        at,
+      )
+      if (version) version.phase = 'Over'
+    },
+)
+const remove = fc.tuple(any, fc.constantFrom(0, hour / 2, 3 * hour)).map(
+  ([at, grace]): Action =>
+    (model) => {
+      const n = pick(model.committed(), at)
+      if (n === undefined || model.inUse(n)) return
+      Object.assign(model.known.get(n) as Known, { phase: 'Deleted', until: model.scene.world.now + grace })
+    },
+)
+const tag = any.map(
+  (at): Action =>
+    (model) => {
+      const n = pick(model.committed(), at)
+      if (n !== undefined) model.tags = { ...model.tags, prod: n }
+    },
+)
+const sweep = fc.tuple(fc.boolean(), fc.constantFrom(1, 3, 1000), any, fc.boolean()).map(
+  ([all, limit, at, back]): Action =>
+    (model) => {
+      const deleted = [...model.known].filter(([, { phase }]) => phase === 'Deleted').map(([n]) => n)
+      const n = back ? pick(deleted, at) : undefined
+      model.startSweep(all, limit, n === undefined ? [] : [n])
+    },
+)
+const step = fc.tuple(any, fc.integer({ min: 1, max: 12 })).map(
+  ([at, count]): Action =>
+    async (model) => {
+      const one = pick(model.running, at)
+      for (let i = 0; i < count && one && one.fiber.ended === undefined; i++) await one.fiber.step()
+    },
+)
+const finish = any.map(
+  (at): Action =>
+    async (model) => {
+      await pick(model.running, at)?.fiber.finish()
+    },
+)
+const crash = fc.tuple(any, fc.boolean()).map(
+  ([at, after]): Action =>
+    async (model) => {
+      await pick(model.running, at)?.fiber.kill(after)
+    },
+)
+/** Time goes by. No mover lives as long as a grace: what is still under way when one could end is over. */
+const wait = fc.constantFrom(hour / 4, 2 * hour).map(
+  (ms): Action =>
+    async (model) => {
+      for (const { fiber } of model.running) await fiber.kill(false)
+      model.settle()
+      model.scene.world.now += ms
+    },
+)
+
+const actions = fc.array(
+  fc.oneof(
+    { arbitrary: change, weight: 3 },
+    drop,
+    { arbitrary: open, weight: 3 },
+    again,
+    abandon,
+    { arbitrary: remove, weight: 2 },
+    tag,
+    { arbitrary: sweep, weight: 3 },
+    { arbitrary: step, weight: 6 },
+    { arbitrary: finish, weight: 4 },
+    { arbitrary: crash, weight: 2 },
+    { arbitrary: wait, weight: 2 },
+  ),
+  { maxLength: 40, size: 'max' },
+)
+
+/** Everybody comes to an end, and all that is to go has gone. */
+const calmDown = async (model: Model): Promise<void> => {
+  for (const { fiber } of model.running) await fiber.finish()
+  model.settle()
+  for (const version of model.known.values()) if (version.phase === 'Open') version.phase = 'Over'
+  for (let round = 0; round < 4; round++) {
+    model.scene.world.now += 4 * hour
+    model.startSweep(true, 1000, [])
+    await model.running[0]?.fiber.finish()
+    expect(model.running[0]?.fiber.error).toBeUndefined()
+    model.settle()
+    await model.check()
+  }
+}
+
+test('whatever comes in between: what is committed reads back the same, and what nothing refers to goes in the end', async () => {
+  await fc.assert(
+    fc.asyncProperty(actions, async (list) => {
+      const model = new Model()
+      await model.scene.source.put('raw/a', Buffer.from('0'))
+      for (const act of list) {
+        await act(model)
+        model.settle()
+        await model.check()
+      }
+      await calmDown(model)
+      const tags = Object.values(model.tags).filter((n) =>
+        model.scene.records().some((one) => one.sequence === n),
+      ).length
+      const needed = [
+        ...(await model.scene.neededKeys()),
+        ...(tags > 0 ? ['granary/vision/mnist/tags/prod.json'] : []),
+      ].sort()
+      expect([...model.scene.store.objects.keys()].sort()).toEqual(needed)
+      // Late commits of numbers that were given up may stay: nobody asked for their deletion.
+      for (const n of model.committed()) expect(model.scene.records().map(({ sequence }) => sequence)).toContain(n)
+    }),
+    { numRuns: Number(process.env.GRANARY_MODEL_RUNS ?? 40) },
+  )
+})
