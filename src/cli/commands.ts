@@ -2,6 +2,7 @@ import { storeFlags } from './bytes.ts'
 import type { Command } from './command.ts'
 
 const tags = async () => import('./verbs/tag.ts')
+const files = async () => import('./verbs/files.ts')
 const ends = async () => import('./verbs/commit.ts')
 const rescues = async () => import('./verbs/rescue.ts')
 
@@ -48,6 +49,44 @@ export const commands: Record<string, Command> = {
     summary: 'drops what was written to a version that is not committed',
     takes: ['output', 'wait'],
     load: async () => (await ends()).abandon,
+  },
+  diff: {
+    args: 'REF REF',
+    summary: 'shows what changed from one version to another',
+    flags: storeFlags,
+    takes: ['output'],
+    load: async () => (await import('./verbs/diff.ts')).diff,
+  },
+  'files list': {
+    args: 'REF [PATH]',
+    summary: 'lists the files of a version',
+    flags: storeFlags,
+    takes: ['output'],
+    load: async () => (await files()).list,
+  },
+  'files cat': {
+    args: 'REF PATH',
+    summary: 'prints a file of a version',
+    flags: storeFlags,
+    load: async () => (await files()).cat,
+  },
+  'files get': {
+    args: 'REF PATH [TO]',
+    summary: 'fetches a file of a version, or what is below a directory',
+    flags: storeFlags,
+    takes: ['output'],
+    load: async () => (await files()).get,
+  },
+  verify: {
+    args: 'REF',
+    summary: 'has a version compared with its manifest',
+    flags: {
+      fast: { type: 'boolean', summary: 'names and sizes alone, no byte is read' },
+      subset: { type: 'string', value: 'N/T', summary: 'the n-th of t equal parts' },
+      claim: { type: 'string', value: 'NAME', summary: 'the volume of this read-only claim, instead of the store' },
+    },
+    takes: ['output', 'wait'],
+    load: async () => (await import('./verbs/verify.ts')).verify,
   },
   lineage: {
     args: 'REF',

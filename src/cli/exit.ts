@@ -1,5 +1,8 @@
+import type { MoveFailureReason } from '../api/move.ts'
 import { ApiError } from '../kube/api-error.ts'
 import { messageOf } from '../lib/errors.ts'
+import { ManifestError } from '../manifest/error.ts'
+import { MoveFailure } from '../mover/failure.ts'
 import { StoreError, type StoreFailure } from '../stores/object-store.ts'
 
 /** What the exit code of a verb says: why it ended. */
@@ -38,6 +41,15 @@ const ofStore: Partial<Record<StoreFailure, number>> = {
   unreachable: exit.unreachable,
 }
 
+const ofMove: Partial<Record<MoveFailureReason, number>> = {
+  SourceNotFound: exit.notFound,
+  CredentialsMissing: exit.notAllowed,
+  CredentialsDenied: exit.notAllowed,
+  Unreachable: exit.unreachable,
+  Corrupt: exit.badNews,
+  SourceDrifted: exit.badNews,
+}
+
 const ofApi = ({ code, isNotFound, isConflict, isAlreadyExists }: ApiError): number => {
   if (isNotFound) return exit.notFound
   if (code === 401 || code === 403) return exit.notAllowed
@@ -59,5 +71,7 @@ export const explain = (error: unknown): { code: number; message: string } => {
   if (error instanceof CommandError) return { code: error.code, message }
   if (error instanceof ApiError) return { code: ofApi(error), message }
   if (error instanceof StoreError) return { code: ofStore[error.failure] ?? exit.failed, message }
+  if (error instanceof MoveFailure) return { code: ofMove[error.reason] ?? exit.failed, message }
+  if (error instanceof ManifestError) return { code: exit.badNews, message }
   return { code: isNetwork(error) ? exit.unreachable : exit.failed, message }
 }

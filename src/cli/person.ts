@@ -1,4 +1,5 @@
 import { basename } from 'node:path'
+import { copyConfig } from '../config.ts'
 import { connect } from '../kube/connection.ts'
 import { createClient } from '../kube/http-client.ts'
 import { sleep } from '../lib/abort.ts'
@@ -71,7 +72,7 @@ const withContext = async <T>(
     openStore: async (address) => {
       const { openStore } = await import('../stores/open.ts')
       // Ambient only: no credential lies in a file that Granary knows.
-      return openStore({ credentialsDir: '', caDir: '' }, address)
+      return openStore({ credentialsDir: '', caDir: '', caFile: copyConfig().s3.caFile }, address)
     },
     signal,
   }
