@@ -6,8 +6,9 @@ const requireForCommonJs =
   "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);"
 
 await build({
-  entryPoints: ['src/main.ts'],
-  outfile: 'dist/main.js',
+  // The worker is a program of its own, started by the path of its file: beside main.js.
+  entryPoints: { main: 'src/main.ts', 'file-hash-worker': 'src/stores/hashing/file-hash-worker.ts' },
+  outdir: 'dist',
   bundle: true,
   platform: 'node',
   target: 'node22',

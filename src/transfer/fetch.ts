@@ -2,7 +2,7 @@ import type { Readable } from 'node:stream'
 import { dataKey } from '../manifest/keys.ts'
 import type { Entry } from '../manifest/types.ts'
 import { MoveFailure } from '../mover/failure.ts'
-import { type GetOptions, type ObjectStore, StoreError } from '../stores/object-store.ts'
+import { type ObjectStore, StoreError, type Target } from '../stores/object-store.ts'
 
 /** Where the bytes of a version's files are. */
 export interface Origin {
@@ -28,7 +28,10 @@ export const mismatch = (origin: Origin, entry: Entry, what: string): MoveFailur
   return new MoveFailure('SourceDrifted', `${place} ${what}: ${advice}`, [entry.p])
 }
 
-const locate = (origin: Origin, entry: Entry): { store: ObjectStore; key: string; pin: GetOptions } => {
+const locate = (
+  origin: Origin,
+  entry: Entry,
+): { store: ObjectStore; key: string; pin: { version?: string; ifMatch?: string } } => {
   const { u } = entry
   if (u === undefined)
     return { store: origin.store, key: dataKey(origin.prefix, entry.o ?? origin.sequence, entry.p), pin: {} }
@@ -70,3 +73,29 @@ export const openEntry = async (origin: Origin, entry: Entry, signal: AbortSigna
   }
   throw mismatch(origin, entry, 'has another size than the manifest says')
 }
+
+/** Brings a file into a file or memory of its size, checked against size and sha256. */
+export const fetchEntry = async (
+  origin: Origin,
+  entry: Entry,
+  target: Target,
+  onBytes: (count: number) => void,
+  signal: AbortSignal,
+): Promise<void> => {
+  const { store, key, pin } = locate(origin, entry)
+  try {
+    await store.download(key, target, { ...pin, size: entry.s!, sha256: entry.h!, onBytes, signal })
+  } catch (error) {
+    const damaged = error instanceof StoreError && error.failure === 'corrupt'
+    throw damaged
+      ? mismatch(origin, entry, 'has another sha256 than the manifest says')
+      : readFailure(origin, entry, error)
+  }
+}
+
+/** How many files are worth having under way. */
+export const widthOf = ({ store, source }: Origin): { readonly width: number } => ({
+  get width() {
+    return Math.max(store.width, source?.store.width ?? 0)
+  },
+})

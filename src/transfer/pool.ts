@@ -1,3 +1,8 @@
+/** How many at a time: for good, or as a store finds it best now. */
+export type Width = number | { readonly width: number }
+
+const now = (width: Width): number => Math.max(1, typeof width === 'number' ? width : width.width)
+
 /**
  * Runs `work` on items that come one by one, at most `width` at a time, and yields the results in the order of the items: at most `width` are under
  * way or wait to be taken. The first failure ends it, after everything under way has settled, so nothing goes on behind the caller's back;
@@ -5,7 +10,7 @@
  */
 export async function* mapOrdered<T, R>(
   items: AsyncIterable<T>,
-  width: number,
+  width: Width,
   work: (item: T, signal: AbortSignal) => Promise<R>,
   signal: AbortSignal,
 ): AsyncGenerator<R> {
@@ -18,7 +23,7 @@ export async function* mapOrdered<T, R>(
       const result = work(item, both)
       result.catch((error) => stop.abort(error)) // a later item's failure must not wait for earlier ones
       running.push(result)
-      if (running.length >= width) yield await running.shift()!
+      while (running.length >= now(width)) yield await running.shift()!
     }
     while (running.length > 0) yield await running.shift()!
   } catch (error) {
@@ -32,7 +37,7 @@ export async function* mapOrdered<T, R>(
 /** Runs `work` on items in any order, at most `width` at a time; a failure ends it as above. */
 export const forEach = async <T>(
   items: AsyncIterable<T>,
-  width: number,
+  width: Width,
   work: (item: T, signal: AbortSignal) => Promise<unknown>,
   signal: AbortSignal,
 ): Promise<void> => {
@@ -58,7 +63,7 @@ export const forEach = async <T>(
     for await (const item of items) {
       both.throwIfAborted()
       start(item)
-      if (running.size >= width) await room()
+      while (running.size >= now(width)) await room()
     }
     both.throwIfAborted()
     await Promise.all(running)

@@ -4,8 +4,7 @@ import { joinEntries } from '../manifest/diff.ts'
 import { type FetchShard, readManifest } from '../manifest/read.ts'
 import type { Entry, Root } from '../manifest/types.ts'
 import type { Progress } from '../mover/progress.ts'
-import { StoreError } from '../stores/object-store.ts'
-import { mismatch, type Origin, openEntry, readFailure } from './fetch.ts'
+import { fetchEntry, type Origin, widthOf } from './fetch.ts'
 import { forEach } from './pool.ts'
 import { checkSpace } from './space.ts'
 import { type Modes, Tree } from './tree.ts'
@@ -20,27 +19,10 @@ export interface Filling {
   capacity?: number | undefined
 }
 
-/** Files under way at a time: each holds a connection and some chunks. */
-const width = 16
-/** A body that came altered may have been altered on the way: it is read this often before the store is blamed. */
-const tries = 2
-
 const fileOf = (entry: Entry) => ({ size: entry.s!, sha256: entry.h!, executable: entry.x === 1 })
 
-const download = async (filling: Filling, tree: Tree, entry: Entry, progress: Progress, signal: AbortSignal) => {
-  for (let attempt = 1; attempt <= tries; attempt++) {
-    const body = await openEntry(filling.origin, entry, signal)
-    try {
-      if (await tree.write(entry.p, body, fileOf(entry), progress.bytes)) return
-    } catch (error) {
-      const damaged = error instanceof StoreError && error.failure === 'corrupt'
-      if (!damaged || attempt === tries) throw readFailure(filling.origin, entry, error)
-    } finally {
-      body.destroy()
-    }
-  }
-  throw mismatch(filling.origin, entry, 'has another sha256 than the manifest says')
-}
+const download = ({ origin }: Filling, tree: Tree, entry: Entry, progress: Progress, signal: AbortSignal) =>
+  tree.write(entry.p, fileOf(entry), (fd) => fetchEntry(origin, entry, { fd }, progress.bytes, signal))
 
 /** Removes what the manifest lacks. Whether there was anything at all. */
 const clearLeftovers = async (filling: Filling, tree: Tree, entries: AsyncIterable<Entry>, signal: AbortSignal) => {
@@ -76,7 +58,7 @@ export const populateVolume = async (filling: Filling, progress: Progress, signa
       else await download(filling, tree, entry, progress, stop)
       progress.files(1)
     }
-    await forEach(entries(), width, place, signal)
+    await forEach(entries(), widthOf(filling.origin), place, signal)
   } finally {
     await tree.close()
   }

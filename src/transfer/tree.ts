@@ -1,7 +1,8 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { constants } from 'node:fs'
-import { chmod, type FileHandle, lstat, mkdir, open, readdir, rename, rm, rmdir, symlink } from 'node:fs/promises'
+import { chmod, lstat, mkdir, open, readdir, rename, rm, rmdir, symlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { FileCalls } from './file-calls.ts'
 
 /** Permission bits of files, executable files and directories. */
 export interface Modes {
@@ -16,10 +17,6 @@ const bigFile = 8 * 1024 * 1024
 const maxKnown = 20_000
 
 const errorCode = (error: unknown) => (error as NodeJS.ErrnoException).code
-
-const writeAll = async (handle: FileHandle, chunk: Uint8Array): Promise<void> => {
-  for (let at = 0; at < chunk.length; ) at += (await handle.write(chunk, at)).bytesWritten
-}
 
 /** sha256 of a file's first `size` bytes and whether it has exactly that many; follows no symlink. */
 export const hashFile = async (path: string, size: number, signal: AbortSignal): Promise<string | undefined> => {
@@ -50,6 +47,7 @@ export class Tree {
   /** Where files are while they are written: a name at the root that no manifest can know. */
   readonly scratch = `.granary-${randomUUID()}`
   readonly #known = new Map<string, Promise<void>>()
+  readonly #calls = new FileCalls()
   #count = 0
 
   constructor(root: string, modes: Modes) {
@@ -101,7 +99,7 @@ export class Tree {
     await this.#directory(dirname(path))
     const final = join(this.#root, path)
     try {
-      await rename(scratch, final)
+      await this.#calls.rename(scratch, final)
     } catch (error) {
       if (errorCode(error) !== 'EISDIR') throw error
       await rm(final, { recursive: true })
@@ -114,39 +112,30 @@ export class Tree {
   }
 
   /**
-   * Writes a file and returns its sha256 and size; it gets its name only if `accept` says so. Never takes more than `size` bytes.
-   * `onBytes` hears of every chunk.
+   * Makes a file of what `fill` writes to the descriptor that it gets (open for reading and writing). It gets its name only when that has succeeded;
+   * after a failure nothing is left of it.
    */
   async write(
     path: string,
-    body: AsyncIterable<Uint8Array>,
-    file: { size: number; sha256: string; executable: boolean },
-    onBytes: (count: number) => void,
-  ): Promise<boolean> {
+    file: { size: number; executable: boolean },
+    fill: (fd: number) => Promise<unknown>,
+  ): Promise<void> {
     const scratch = this.#scratchName()
-    const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW
-    const handle = await open(scratch, flags, 0o600)
-    const hash = createHash('sha256')
-    let size = 0
+    const flags = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW
+    const fd = await this.#calls.open(scratch, flags, 0o600)
     try {
-      for await (const chunk of body) {
-        size += chunk.length
-        if (size > file.size) break
-        hash.update(chunk)
-        await writeAll(handle, chunk)
-        onBytes(chunk.length)
+      try {
+        await fill(fd)
+        await this.#calls.chmod(fd, this.#mode(file.executable))
+        if (file.size >= bigFile) await this.#calls.sync(fd)
+      } finally {
+        await this.#calls.close(fd)
       }
-      await handle.chmod(this.#mode(file.executable))
-      if (size >= bigFile) await handle.sync()
-    } finally {
-      await handle.close()
-    }
-    if (size !== file.size || hash.digest('hex') !== file.sha256) {
-      await rm(scratch)
-      return false
+    } catch (error) {
+      await rm(scratch, { force: true })
+      throw error
     }
     await this.#name(scratch, path)
-    return true
   }
 
   async link(path: string, target: string): Promise<void> {

@@ -121,7 +121,7 @@ describe('populate', () => {
     expect(Object.keys(await look(data)).filter((name) => name.startsWith('.granary'))).toEqual([])
   })
 
-  test('bytes that were damaged on the way are read once more before the store is blamed', async () => {
+  test('bytes that were damaged on the way are read again before the store is blamed', async () => {
     const version = await storeVersion(store, prefix, 1, { 'a.txt': 'one' })
     const get = store.get.bind(store)
     let damaged = 1
@@ -137,7 +137,7 @@ describe('populate', () => {
     await populate(deps, specOf(version))
     expect(await look(data)).toEqual({ 'a.txt': '444 one' })
     data = await temporaryDir()
-    damaged = 2
+    damaged = 3
     const again = moveDeps({ store, source, other: source }, data).deps
     await expect(populate(again, specOf(version))).rejects.toMatchObject({ reason: 'Corrupt', names: ['a.txt'] })
     expect(await look(data)).toEqual({})

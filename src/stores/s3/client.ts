@@ -1,7 +1,6 @@
 import { Agent as HttpAgent } from 'node:http'
 import { Agent as HttpsAgent } from 'node:https'
 import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3'
-import { readAuthorities } from '../authorities.ts'
 import { StoreError } from '../object-store.ts'
 import type { Identity } from './credentials.ts'
 import { refusesKeys } from './errors.ts'
@@ -15,8 +14,8 @@ export interface S3Address {
 
 export interface ClientOptions {
   identity: Identity
-  /** A PEM file with authorities to trust beside the usual ones. */
-  caFile?: string | undefined
+  /** All authorities to trust, as PEM; the usual ones if absent. */
+  ca?: string[] | undefined
   /** Milliseconds without a byte after which a connection counts as dead. */
   stall: number
   /** Connections at once. */
@@ -43,8 +42,7 @@ const signing = (identity: Identity): Partial<S3ClientConfig> => {
 
 /** The SDK's client without its retries and checksums: both are done here, where a resumed body can be seen as a whole. */
 export const openClient = async (address: S3Address, options: ClientOptions): Promise<S3Client> => {
-  const { identity } = options
-  const ca = await readAuthorities(options.caFile)
+  const { identity, ca } = options
   const agent = { keepAlive: true, maxSockets: options.connections }
   const client = new S3Client({
     ...signing(identity),

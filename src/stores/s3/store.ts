@@ -5,7 +5,9 @@ import {
   ListMultipartUploadsCommand,
   type ListMultipartUploadsCommandOutput,
 } from '@aws-sdk/client-s3'
+import { readAuthorities } from '../authorities.ts'
 import { downloadByStream, uploadByStream } from '../by-stream.ts'
+import { makeConcurrency } from '../concurrency.ts'
 import { type ObjectInfo, type ObjectStore, StoreError } from '../object-store.ts'
 import { probeStore } from '../probe.ts'
 import { defaultRetryPolicy, type RetryPolicy } from '../retry.ts'
@@ -14,6 +16,10 @@ import { type CredentialSource, openIdentity } from './credentials.ts'
 import { abortable, callStore, type S3Deps } from './deps.ts'
 import { getObject } from './get.ts'
 import { infoOf } from './info.ts'
+import { leanDownload } from './lean/download.ts'
+import { LeanPath } from './lean/open.ts'
+import { NotUnderstood } from './lean/response-head.ts'
+import type { Lean } from './lean/send.ts'
 import { listObjects } from './list.ts'
 import { putObject } from './put.ts'
 import { abortUpload, uploadObject } from './upload.ts'
@@ -31,6 +37,8 @@ export interface S3StoreOptions {
 }
 
 const deleteBatch = 1000
+/** Objects under way beyond those whose bytes are: their files are opened or named. */
+const spare = 8
 
 const unfinishedUploads = async (deps: S3Deps, prefix: string, signal?: AbortSignal) => {
   const found: { key: string; id: string }[] = []
@@ -50,12 +58,9 @@ const unfinishedUploads = async (deps: S3Deps, prefix: string, signal?: AbortSig
 export const openS3Store = async (address: S3Address, options: S3StoreOptions): Promise<ObjectStore> => {
   const name = `s3://${address.bucket}`
   const identity = await openIdentity(options.credentials, name)
-  const client = await openClient(address, {
-    identity,
-    caFile: options.caFile,
-    stall: options.stall ?? 30_000,
-    connections: options.connections ?? 64,
-  })
+  const ca = await readAuthorities(options.caFile)
+  const { stall = 30_000, connections = 64 } = options
+  const client = await openClient(address, { identity, ca, stall, connections })
   const bucket = address.bucket
   const deps = { client, bucket, name, retry: options.retry ?? defaultRetryPolicy }
 
@@ -92,13 +97,34 @@ export const openS3Store = async (address: S3Address, options: S3StoreOptions): 
       if (failed) throw { name: failed.Code, $metadata: { httpStatusCode: failed.Code === 'AccessDenied' ? 403 : 500 } }
     })
 
+  const concurrency = makeConcurrency({ most: connections })
+  const leanPath = new LeanPath(deps, { identity, ca, stall, concurrency, head })
+
+  /** The lean path, or the ordinary one where the lean one isn't there or doesn't understand what it sees. */
+  const either = async <T>(quick: (lean: Lean) => Promise<T>, ordinary: () => Promise<T>): Promise<T> => {
+    const lean = await leanPath.open()
+    if (lean === undefined) return ordinary()
+    try {
+      return await quick(lean)
+    } catch (error) {
+      if (!(error instanceof NotUnderstood)) throw error
+      return ordinary()
+    }
+  }
+
   const store: ObjectStore = {
     name,
-    width: 32,
+    get width() {
+      return concurrency.limit + spare
+    },
     list: (prefix, listOptions) => listObjects({ ...deps, pageSize: options.pageSize }, prefix, listOptions),
     head,
     get: (key, getOptions) => getObject(deps, key, getOptions),
-    download: (key, target, how) => downloadByStream(store, key, target, how),
+    download: (key, target, how) =>
+      either(
+        (lean) => leanDownload(lean, key, target, how),
+        () => downloadByStream(store, key, target, how),
+      ),
     put: (key, bytes, putOptions) => putObject(deps, key, bytes, putOptions),
     upload: (key, size, open, putOptions) => uploadObject(deps, key, size, open, putOptions),
     uploadFile: (key, fd, how) => uploadByStream(store, key, fd, how),
@@ -123,6 +149,7 @@ export const openS3Store = async (address: S3Address, options: S3StoreOptions): 
       }
     },
     async close() {
+      await leanPath.close()
       client.destroy()
     },
   }

@@ -1,0 +1,190 @@
+import { writeSync } from 'node:fs'
+import type { Algorithm, Sums } from '../../hashing/sums.ts'
+import { type DownloadOptions, type ObjectInfo, StoreError, type Target, type Transferred } from '../../object-store.ts'
+import { type Lean, LocalError } from './send.ts'
+import { fetchStretch } from './stretch.ts'
+
+/** Bigger objects come in pieces of this size, several at once. */
+const pieceBytes = 8 * 1024 * 1024
+const piecesAtOnce = 8
+/** Files from this size on are hashed in another thread: below it, handing them over costs more. */
+const hashedElsewhere = 1024 * 1024
+/** Damaged bytes are worth another look: mostly it was the way and not the disk. */
+const tries = 3
+
+const allSums: Algorithm[] = ['md5', 'sha1', 'crc32', 'crc32c', 'crc64nvme']
+
+/** sha256 always, since it is what Granary records; and what the store knows unless it knows that, or it was recorded before. */
+const algorithmsFor = (options: DownloadOptions, known: ObjectInfo['checksums']): Algorithm[] => {
+  if (options.sha256 !== undefined || known?.sha256 !== undefined) return ['sha256']
+  return ['sha256', ...allSums.filter((algorithm) => known?.[algorithm] !== undefined)]
+}
+
+const verify = (lean: Lean, key: string, options: DownloadOptions, known: ObjectInfo['checksums'], sums: Sums) => {
+  const where = `${lean.s3.name}/${key}`
+  if (options.sha256 !== undefined) {
+    if (sums.sha256 === options.sha256) return
+    throw new StoreError('corrupt', `the bytes of ${where} have another sha256 than was recorded`, key)
+  }
+  for (const [algorithm, sum] of Object.entries(known ?? {}))
+    if (sums[algorithm as Algorithm] !== undefined && sums[algorithm as Algorithm] !== sum)
+      throw new StoreError('corrupt', `the bytes of ${where} differ from the checksum that the store holds`, key)
+}
+
+/** Puts bytes where they belong, before it returns. */
+const putInto = (target: Target) => {
+  if ('bytes' in target) return (chunk: Buffer, at: number) => target.bytes.set(chunk, at)
+  return (chunk: Buffer, at: number) => {
+    try {
+      for (let done = 0; done < chunk.length; )
+        done += writeSync(target.fd, chunk, done, chunk.length - done, at + done)
+    } catch (error) {
+      throw new LocalError('writing failed', { cause: error })
+    }
+  }
+}
+
+interface Job {
+  lean: Lean
+  key: string
+  target: Target
+  options: DownloadOptions
+  arrived: (count: number) => void
+}
+
+const pinOf = ({ version, ifMatch }: DownloadOptions) => ({ version, ifMatch })
+
+/** A small object: one request, hashed here. */
+const small = async ({ lean, key, target, options, arrived }: Job): Promise<Transferred> => {
+  const { size, signal } = options
+  const put = putInto(target)
+  const parts: Buffer[] = []
+  const take = (chunk: Buffer, at: number) => {
+    put(chunk, at)
+    if (!('bytes' in target)) parts.push(Buffer.from(chunk))
+    arrived(chunk.length)
+  }
+  const info = await fetchStretch(lean, { key, size, ...pinOf(options), start: 0, end: size, take, signal })
+  const bytes = 'bytes' in target ? target.bytes : parts.length === 1 ? parts[0]! : Buffer.concat(parts)
+  const sums = lean.summer.of(bytes, algorithmsFor(options, info.checksums))
+  verify(lean, key, options, info.checksums, sums)
+  return { info, sha256: sums.sha256! }
+}
+
+/** What has arrived of an object whose pieces come in any order, and how much of its beginning is whole. */
+class Progress {
+  readonly #ends: number[]
+  readonly #size: number
+  #first = 0
+
+  constructor(size: number) {
+    this.#size = size
+    this.#ends = Array.from({ length: Math.ceil(size / pieceBytes) }, (_, piece) => piece * pieceBytes)
+  }
+
+  /** Where the whole beginning ends, now that `piece` is there up to `end`. */
+  add(piece: number, end: number): number {
+    this.#ends[piece] = end
+    while (this.#first < this.#ends.length - 1 && this.#ends[this.#first]! === (this.#first + 1) * pieceBytes)
+      this.#first++
+    return Math.min(this.#ends[this.#first]!, this.#size)
+  }
+}
+
+/** Runs `work` on the numbers below `count`, some at once; the first failure stops the others, and all have ended when it is thrown. */
+const eachPiece = async (
+  count: number,
+  outer: AbortSignal | undefined,
+  work: (piece: number, signal: AbortSignal) => Promise<void>,
+): Promise<void> => {
+  const stop = new AbortController()
+  const signal = outer ? AbortSignal.any([outer, stop.signal]) : stop.signal
+  let next = 0
+  const worker = async () => {
+    while (next < count) {
+      signal.throwIfAborted()
+      await work(next++, signal)
+    }
+  }
+  let failure: { error: unknown } | undefined
+  const guarded = () =>
+    worker().catch((error) => {
+      failure ??= { error }
+      stop.abort(error)
+    })
+  await Promise.all(Array.from({ length: Math.min(count, piecesAtOnce) }, guarded))
+  if (failure) throw failure.error
+}
+
+/** The state that all pieces are taken from, and what the store knows of it: asked for unless the caller knows. */
+const stateOf = async ({
+  lean,
+  key,
+  options,
+}: Job): Promise<{ info: ObjectInfo; version?: string; ifMatch?: string }> => {
+  const { size, version, ifMatch, sha256, signal } = options
+  if (sha256 !== undefined && version !== undefined) return { info: { size, version }, version }
+  if (sha256 !== undefined && ifMatch !== undefined) return { info: { size, etag: ifMatch }, ifMatch }
+  const how = { ...(version === undefined ? {} : { version }), ...(signal ? { signal } : {}) }
+  const info = await lean.head(key, how)
+  const changed = (what: string) => new StoreError('changed', `${lean.s3.name}/${key} ${what}`, key)
+  if (info === undefined) throw new StoreError('not-found', `${lean.s3.name}/${key} is not there`, key)
+  if (info.size !== size) throw changed('has another size than it had')
+  if (ifMatch !== undefined && info.etag !== ifMatch) throw changed('is another object now than it was')
+  if (info.version !== undefined) return { info, version: info.version }
+  return { info, ...(info.etag === undefined ? {} : { ifMatch: info.etag }) }
+}
+
+/** A big object in a file: pieces over several connections, read back and hashed by another thread as the beginning grows. */
+const inPieces = async (job: Job, fd: number): Promise<Transferred> => {
+  const { lean, key, options, arrived } = job
+  const { size } = options
+  const { info, ...pin } = await stateOf(job)
+  const hashing = lean.hashes.file(fd, algorithmsFor(options, info.checksums))
+  try {
+    const progress = new Progress(size)
+    const put = putInto({ fd })
+    await eachPiece(Math.ceil(size / pieceBytes), options.signal, async (piece, signal) => {
+      const start = piece * pieceBytes
+      const end = Math.min(size, start + pieceBytes)
+      const take = (chunk: Buffer, at: number) => {
+        put(chunk, at)
+        arrived(chunk.length)
+      }
+      await fetchStretch(lean, { key, size, ...pin, start, end, take, signal })
+      hashing.advance(progress.add(piece, end))
+    })
+    const sums = await hashing.finish(size)
+    verify(lean, key, options, info.checksums, sums)
+    return { info, sha256: sums.sha256! }
+  } finally {
+    await hashing.abandon()
+  }
+}
+
+const once = (job: Job): Promise<Transferred> =>
+  'fd' in job.target && job.options.size >= hashedElsewhere ? inPieces(job, job.target.fd) : small(job)
+
+/** `download` over connections of our own. Fails with NotUnderstood where the ordinary client has to do it: then nothing counts as arrived. */
+export const leanDownload = async (
+  lean: Lean,
+  key: string,
+  target: Target,
+  options: DownloadOptions,
+): Promise<Transferred> => {
+  for (let attempt = 1; ; attempt++) {
+    let seen = 0
+    const arrived = (count: number) => {
+      seen += count
+      options.onBytes?.(count)
+    }
+    try {
+      return await once({ lean, key, target, options, arrived })
+    } catch (error) {
+      if (seen > 0) options.onBytes?.(-seen)
+      if (error instanceof LocalError) throw error.cause
+      const damaged = error instanceof StoreError && error.failure === 'corrupt'
+      if (!damaged || attempt === tries) throw error
+    }
+  }
+}

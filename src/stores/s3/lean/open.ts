@@ -1,0 +1,64 @@
+import type { Concurrency } from '../../concurrency.ts'
+import { FileHashes } from '../../hashing/file-hashes.ts'
+import { Summer } from '../../hashing/sums.ts'
+import type { ObjectStore } from '../../object-store.ts'
+import type { Identity } from '../credentials.ts'
+import type { S3Deps } from '../deps.ts'
+import { Connections } from './connections.ts'
+import type { Lean } from './send.ts'
+import { Signer } from './sigv4.ts'
+import { siteOf } from './site.ts'
+
+export interface LeanOptions {
+  ca: string[] | undefined
+  stall: number
+  identity: Identity
+  concurrency: Concurrency
+  head: ObjectStore['head']
+}
+
+/** The lean path of one bucket: made when the first byte is to move, and not at all where requests need something that only the SDK can do. */
+export class LeanPath {
+  readonly #s3: S3Deps
+  readonly #options: LeanOptions
+  #opening: Promise<Lean | undefined> | undefined
+  #closed = false
+
+  constructor(s3: S3Deps, options: LeanOptions) {
+    this.#s3 = s3
+    this.#options = options
+  }
+
+  open(): Promise<Lean | undefined> {
+    // Where it can't be made now, the ordinary path says why, in its own words; it is tried again.
+    this.#opening ??= this.#open().catch(() => {
+      this.#opening = undefined
+      return undefined
+    })
+    return this.#opening
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    const lean = await this.#opening
+    lean?.connections.close()
+    await lean?.hashes.close()
+  }
+
+  async #open(): Promise<Lean | undefined> {
+    const { ca, stall, identity, concurrency, head } = this.#options
+    const site = await siteOf(this.#s3.client, this.#s3.bucket)
+    if (site === undefined || this.#closed) return undefined
+    return {
+      s3: this.#s3,
+      site,
+      signer: new Signer(site.region, site.service),
+      identity,
+      connections: new Connections(site, { ca, stall }),
+      concurrency,
+      hashes: new FileHashes(),
+      summer: new Summer(),
+      head,
+    }
+  }
+}

@@ -1,0 +1,74 @@
+/** The head of an HTTP/1.1 answer, as far as the lean path needs it. */
+export interface ResponseHead {
+  status: number
+  /** By lower-case name; of a name that comes more than once, all values with `, ` between. */
+  headers: Map<string, string>
+  /** Bytes of the body; undefined where nothing but the end of the connection or chunks tell. */
+  length: number | undefined
+  /** Whether the connection may serve another request. */
+  keepAlive: boolean
+}
+
+/** An answer that the lean path makes nothing of. It is never guessed at: the ordinary client asks once more. */
+export class NotUnderstood extends Error {
+  constructor(what: string) {
+    super(`not understood: ${what}`)
+    this.name = 'NotUnderstood'
+  }
+}
+
+const longest = 32 * 1024
+const end = Buffer.from('\r\n\r\n')
+const statusLine = /^HTTP\/1\.1 ([1-5]\d\d)(?: [\t\x20-\x7e\x80-\xff]*)?$/
+const field = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):[\t ]*([\t\x20-\x7e\x80-\xff]*)$/
+/** What these say twice, a smuggler may have said. */
+const once = new Set(['content-length', 'content-range', 'transfer-encoding', 'etag', 'x-amz-version-id'])
+
+const lengthOf = (headers: Map<string, string>): number | undefined => {
+  const said = headers.get('content-length')
+  if (said === undefined || headers.has('transfer-encoding')) return undefined
+  if (!/^\d{1,15}$/.test(said)) throw new NotUnderstood('a content-length that is no number')
+  return Number(said)
+}
+
+/** Parses a whole head, without the empty line that ends it. */
+export const parseHead = (text: string): ResponseHead => {
+  const [first, ...lines] = text.split('\r\n')
+  const status = statusLine.exec(first!)?.[1]
+  if (status === undefined) throw new NotUnderstood('the status line')
+  const headers = new Map<string, string>()
+  for (const line of lines) {
+    const match = field.exec(line)
+    if (match === null) throw new NotUnderstood('a header line')
+    const name = match[1]!.toLowerCase()
+    const value = match[2]!.trimEnd()
+    const before = headers.get(name)
+    if (before !== undefined && once.has(name)) throw new NotUnderstood(`${name} twice`)
+    headers.set(name, before === undefined ? value : `${before}, ${value}`)
+  }
+  const length = lengthOf(headers)
+  const keepAlive = length !== undefined && !/\b(close|upgrade)\b/i.test(headers.get('connection') ?? '')
+  return { status: Number(status), headers, length, keepAlive }
+}
+
+/** Puts a head together from the pieces in which it arrives. */
+export class HeadReader {
+  #held: Buffer | undefined
+
+  /**
+   * Takes bytes of the connection; what it keeps is copied. Undefined: the head goes on in the next piece. Else the head, and how many bytes of this
+   * piece belong to it.
+   */
+  push(piece: Buffer): { head: ResponseHead; used: number } | undefined {
+    const held = this.#held?.length ?? 0
+    const all = this.#held === undefined ? piece : Buffer.concat([this.#held, piece])
+    const at = all.indexOf(end, Math.max(0, held - end.length + 1))
+    if (at > longest || (at < 0 && all.length > longest)) throw new NotUnderstood('a head that is very long')
+    if (at < 0) {
+      this.#held = held === 0 ? Buffer.from(piece) : all
+      return undefined
+    }
+    this.#held = undefined
+    return { head: parseHead(all.toString('latin1', 0, at)), used: at + end.length - held }
+  }
+}

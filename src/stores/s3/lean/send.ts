@@ -1,0 +1,146 @@
+import type { Concurrency } from '../../concurrency.ts'
+import type { CallContext } from '../../failures.ts'
+import type { FileHashes } from '../../hashing/file-hashes.ts'
+import type { Summer } from '../../hashing/sums.ts'
+import { type ObjectStore, StoreError } from '../../object-store.ts'
+import { TransientError } from '../../retry.ts'
+import type { AccessKeys, Identity } from '../credentials.ts'
+import type { S3Deps } from '../deps.ts'
+import { translate } from '../errors.ts'
+import type { Receiver } from './connection.ts'
+import type { Connections } from './connections.ts'
+import { NotUnderstood, type ResponseHead } from './response-head.ts'
+import { encode, type Signer, timestamp } from './sigv4.ts'
+import type { Site } from './site.ts'
+
+/** What the lean path of a bucket works with. */
+export interface Lean {
+  s3: S3Deps
+  site: Site
+  signer: Signer
+  identity: Identity
+  connections: Connections
+  concurrency: Concurrency
+  hashes: FileHashes
+  summer: Summer
+  /** By the ordinary client. */
+  head: ObjectStore['head']
+}
+
+export interface LeanRequest {
+  method: 'GET' | 'PUT'
+  key: string
+  /** Percent-encoded, its parameters in order. */
+  query: string
+  /** Lower-case names. */
+  headers: Record<string, string>
+  /** sha256 of the body. */
+  payload: string
+  body?: Uint8Array
+}
+
+/** Something on this side went wrong (the disk, mostly): no answer of the store, and no reason to try again. */
+export class LocalError extends Error {}
+
+const transient = new Set([408, 429, 500, 502, 503, 504])
+const overload = new Set([429, 503])
+
+const bytesOf = (lean: Lean, request: LeanRequest, keys: AccessKeys | undefined): Buffer => {
+  const path = lean.site.path + request.key.split('/').map(encode).join('/')
+  const now = timestamp(Date.now() + lean.s3.client.config.systemClockOffset)
+  const headers: Record<string, string> = { ...request.headers, host: lean.site.authority }
+  if (keys !== undefined) {
+    headers['x-amz-content-sha256'] = request.payload
+    headers['x-amz-date'] = now
+    if (keys.sessionToken) headers['x-amz-security-token'] = keys.sessionToken
+  }
+  const sorted = Object.entries(headers).sort(([a], [b]) => (a < b ? -1 : 1))
+  let text = `${request.method} ${path}${request.query === '' ? '' : `?${request.query}`} HTTP/1.1\r\n`
+  for (const [name, value] of sorted) {
+    // No header that we make has one; what a caller names might.
+    if (/[\r\n]/.test(value)) throw new StoreError('invalid', `a value for ${name} with a line break`, request.key)
+    text += `${name}: ${value}\r\n`
+  }
+  if (keys !== undefined) {
+    const unsigned = { method: request.method, path, query: request.query, headers: sorted, payload: request.payload }
+    text += `authorization: ${lean.signer.authorization(unsigned, keys, now)}\r\n`
+  }
+  if (request.body) text += `content-length: ${request.body.length}\r\n`
+  return Buffer.from(`${text}\r\n`, 'latin1')
+}
+
+/** One exchange over a connection. One that had rested may have been closed meanwhile: then at once over a new one. */
+const exchange = async (lean: Lean, request: LeanRequest, receiver: Receiver, signal: AbortSignal | undefined) => {
+  const keys = await lean.identity.keys()
+  const out: Uint8Array[] = [bytesOf(lean, request, keys)]
+  if (request.body?.length) out.push(request.body)
+  let answered = false
+  const watched: Receiver = {
+    begin: (head) => {
+      answered = true
+      return receiver.begin(head)
+    },
+    data: receiver.data,
+  }
+  for (let fresh = false; ; fresh = true) {
+    signal?.throwIfAborted()
+    const connection = lean.connections.take(fresh)
+    const stop = () => connection.destroy(signal!.reason)
+    signal?.addEventListener('abort', stop, { once: true })
+    try {
+      return await connection.exchange(out, watched)
+    } catch (error) {
+      if (fresh || answered || !connection.servedBefore || signal?.aborted) throw error
+    } finally {
+      signal?.removeEventListener('abort', stop)
+      lean.connections.give(connection)
+    }
+  }
+}
+
+const outcome = (lean: Lean, head: ResponseHead, context: CallContext): Error | undefined => {
+  const { status } = head
+  if (status === 200 || status === 206) return undefined
+  // Also of keys that have ended: the ordinary client renews them.
+  if (!transient.has(status)) return new NotUnderstood(`status ${status}`)
+  const $response = { headers: Object.fromEntries(head.headers) }
+  const error = translate({ $metadata: { httpStatusCode: status }, $response }, context)
+  if (overload.has(status)) lean.concurrency.overloaded(error instanceof TransientError ? error.after : undefined)
+  return error
+}
+
+/**
+ * Sends one request, as soon as there is room for it, and hands the answer's body on if the status is 200 or 206. Fails with NotUnderstood, a
+ * TransientError, a StoreError, a LocalError, or the signal's reason.
+ */
+export const send = async (
+  lean: Lean,
+  request: LeanRequest,
+  receiver: Receiver,
+  signal: AbortSignal | undefined,
+): Promise<ResponseHead> => {
+  const context: CallContext =
+    request.method === 'GET'
+      ? { store: lean.s3.name, doing: 'read objects', key: request.key, onPrecondition: 'changed' }
+      : { store: lean.s3.name, doing: 'write objects', key: request.key }
+  let failure: Error | undefined
+  const wary: Receiver = {
+    begin: (head) => {
+      failure = outcome(lean, head, context)
+      return failure === undefined && receiver.begin(head)
+    },
+    data: receiver.data,
+  }
+  const work = async () => {
+    const head = await exchange(lean, request, wary, signal)
+    return { head, bytes: failure ? 0 : (head.length ?? 0) + (request.body?.length ?? 0) }
+  }
+  try {
+    const { head } = await lean.concurrency.run(work)
+    if (failure) throw failure
+    return head
+  } catch (error) {
+    if (error instanceof NotUnderstood || error instanceof LocalError) throw error
+    throw translate(error, context, signal)
+  }
+}
