@@ -13,10 +13,16 @@ export interface Child {
 
 const lastLines = (file: string) => readFileSync(file, 'utf8').trimEnd().split('\n').slice(-15).join('\n')
 
-/** Starts a program with its output in `logFile`. The kernel ends it when this process dies, however that happens. */
-export const startChild = (program: string, args: readonly string[], logFile: string): Child => {
+/** Starts a program with its output in `logFile`. The kernel ends it when this process dies, however that happens. `env`: beside its own. */
+export const startChild = (
+  program: string,
+  args: readonly string[],
+  logFile: string,
+  env: Record<string, string> = {},
+): Child => {
   const log = openSync(logFile, 'a')
-  const child = spawn('setpriv', ['--pdeathsig', 'KILL', program, ...args], { stdio: ['ignore', log, log] })
+  const command = ['--pdeathsig', 'KILL', program, ...args]
+  const child = spawn('setpriv', command, { stdio: ['ignore', log, log], env: { ...process.env, ...env } })
   closeSync(log)
   let stopping = false
   const exited = new Promise<void>((resolve) => {

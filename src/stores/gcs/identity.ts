@@ -65,7 +65,8 @@ const clientOfKey = async (directory: string, store: string): Promise<AuthClient
 /** The order of Google's tools: GOOGLE_APPLICATION_CREDENTIALS, the file of gcloud, the metadata server (workload identity). */
 const ambientClient = async (): Promise<AuthClient> => {
   const { GoogleAuth } = await import('google-auth-library')
-  return new GoogleAuth({ scopes }).getClient()
+  // Told of no project, it asks for one in several places, which takes seconds, and nothing here is about projects.
+  return new GoogleAuth({ scopes, projectId: 'any' }).getClient()
 }
 
 interface AuthError {

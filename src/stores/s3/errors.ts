@@ -12,7 +12,7 @@ interface SdkError {
 
 const credentialCodes = new Set([
   ...['InvalidAccessKeyId', 'SignatureDoesNotMatch', 'ExpiredToken', 'InvalidToken', 'TokenRefreshRequired'],
-  ...['ExpiredTokenException', 'InvalidSecurity', 'NotSignedUp', 'Unauthorized'],
+  ...['ExpiredTokenException', 'InvalidSecurity', 'NotSignedUp', 'Unauthorized', 'InvalidTokenId'],
 ])
 const transientCodes = new Set([
   ...[

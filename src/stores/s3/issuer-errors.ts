@@ -2,11 +2,8 @@ import { wordOf } from '../failures.ts'
 import { StoreError } from '../object-store.ts'
 import { TransientError } from '../retry.ts'
 
-/** What whoever issues credentials says when it will not, whatever one tries. */
-const refusals = new Set([
-  ...['AccessDenied', 'AccessDeniedException', 'InvalidIdentityToken', 'InvalidIdentityTokenException'],
-  ...['ExpiredTokenException', 'ExpiredToken', 'IDPRejectedClaim', 'IDPRejectedClaimException', 'ValidationError'],
-])
+/** Answers of 4xx that are about the moment and not about who asks. */
+const momentary = new Set(['IDPCommunicationError', 'IDPCommunicationErrorException', 'RequestExpired'])
 
 interface IssuerError {
   name?: string
@@ -24,7 +21,9 @@ export const fromIssuer = (thrown: unknown, store: string): Error => {
   const error = (typeof thrown === 'object' && thrown !== null ? thrown : {}) as IssuerError
   const word = wordOf(error)
   const status = error.$metadata?.httpStatusCode
-  if (refusals.has(word) || status === 401 || status === 403) {
+  const aboutMoment =
+    status === 408 || status === 429 || momentary.has(word) || /^(Throttling|TooManyRequests)/.test(word)
+  if (status !== undefined && status >= 400 && status < 500 && !aboutMoment) {
     const advice = 'check that the role exists and trusts the service account that the mover runs as'
     return new StoreError('credentials', `nobody issues credentials for ${store} to this pod (${word}): ${advice}`)
   }

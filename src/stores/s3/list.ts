@@ -46,6 +46,9 @@ const listed = (raw: RawObject, decode: (text: string) => string): ListedObject 
   }
 }
 
+/** Keys a page when nobody says how many. */
+const usualPage = 1000
+
 const noObjects = Buffer.from('<ListBucketResult/>')
 
 const plainPage = async (deps: ListDeps, prefix: string, at: Cursor, signal?: AbortSignal): Promise<Page> => {
@@ -128,12 +131,16 @@ export async function* listObjects(
     return page
   }
   let last = options.startAfter
-  let coming: Promise<Page> | undefined = ask({ startAfter: options.startAfter }, last)
+  let cursor: Cursor | undefined = { startAfter: last }
+  let coming = ask(cursor, last)
   try {
-    while (coming) {
+    while (cursor) {
       const { objects, next }: Page = await coming
       last = objects.at(-1)?.key ?? last
-      coming = next && ask(next, last)
+      // After a page that starts behind a key MinIO may say that it was the last one though there are more: a full one is not believed to be.
+      const full: boolean = cursor.startAfter !== undefined && objects.length >= (deps.pageSize ?? usualPage)
+      cursor = next ?? (full ? { startAfter: last } : undefined)
+      if (cursor) coming = ask(cursor, last)
       yield* objects
     }
   } finally {

@@ -1,0 +1,202 @@
+import { readFile } from 'node:fs/promises'
+import { createServer, type IncomingMessage, request, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { exitCodes, type MoveLocation, type MoveSpec } from '../../../src/api/move.ts'
+import type { DoneOf } from '../../../src/mover/deps.ts'
+import { openStore } from '../../../src/stores/open.ts'
+import { type CloudIdentity, startCloudIdentity } from '../../helpers/cloud-identity.ts'
+import { type GcsServer, startGcsServer } from '../../helpers/gcs-server.ts'
+import { type MinioServer, startMinio } from '../../helpers/minio-server.ts'
+import { type MoverEnd, moverPod } from '../../helpers/mover-process.ts'
+
+/** Bytes in `source` of which a mover makes a version in `store`, as whoever the environment of its pod says it is. */
+describe('movers with the identity of their pod', () => {
+  let cloud: CloudIdentity
+  let minio: MinioServer
+  let gcs: GcsServer
+  let round = 0
+  const ends: MoverEnd[] = []
+
+  const bucket = (name: string, bucketName: string, prefix: string): MoveLocation => ({
+    name,
+    s3: { bucket: bucketName, endpoint: minio.endpoint },
+    prefix,
+    credentials: 'Ambient',
+  })
+  const importing = (more: object = {}): MoveSpec => ({
+    op: 'Import',
+    dataset: { namespace: 'team', name: `m${++round}`, uid: 'uid-1' },
+    store: bucket('store', 'store', `granary/team/m${round}/`),
+    source: bucket('source', 'source', 'data/'),
+    mode: 'Copy',
+    intent: { sequence: 1, createdAt: '2026-11-21T12:00:00Z' },
+    ...more,
+  })
+  const run = async (
+    spec: MoveSpec,
+    environment: Record<string, string>,
+    credentials: Record<string, Record<string, string>> = {},
+  ): Promise<MoverEnd> => {
+    const pod = await moverPod(credentials, { AWS_EC2_METADATA_DISABLED: 'true', ...environment })
+    try {
+      const end = await pod.run(spec)
+      ends.push(end)
+      return end
+    } finally {
+      await pod.remove()
+    }
+  }
+
+  beforeAll(async () => {
+    cloud = await startCloudIdentity()
+    ;[minio, gcs] = await Promise.all([startMinio({ openid: cloud.openid }), startGcsServer()])
+    await minio.createBucket('source')
+    await minio.createBucket('store')
+    const root = await moverPod({
+      source: { AWS_ACCESS_KEY_ID: minio.accessKey, AWS_SECRET_ACCESS_KEY: minio.secretKey },
+    })
+    const deps = { credentialsDir: `${root.data}/../credentials`, caDir: '' }
+    const store = await openStore(deps, { ...bucket('source', 'source', ''), credentials: 'Files' })
+    for (const name of 'abc') await store.put(`data/${name}`, Buffer.from(name))
+    await store.close()
+    await root.remove()
+  })
+  afterAll(async () => {
+    await Promise.all([minio?.stop(), gcs?.stop()])
+    await cloud?.stop()
+  })
+
+  test('web identity (IRSA): the token of the pod becomes session credentials', async () => {
+    const end = await run(importing(), cloud.webIdentity(minio.endpoint))
+    expect(end.result, end.output).toMatchObject({ outcome: 'Committed', files: 3 })
+  })
+
+  test('pod identity', async () => {
+    const end = await run(importing(), cloud.podIdentity(minio.endpoint))
+    expect(end.result, end.output).toMatchObject({ outcome: 'Committed', files: 3 })
+  })
+
+  test('credentials that end, and some that the store refuses, are replaced while the move goes on; an agent that is away for a moment is waited for', async () => {
+    for (const kinds of [
+      ['brief', 'brief', 'good'],
+      ['wrong', 'good'],
+      ['down', 'down', 'down', 'down', 'down', 'good'],
+    ] as const) {
+      cloud.next.push(...kinds)
+      const end = await run(importing(), cloud.podIdentity(minio.endpoint))
+      expect(end.result, end.output).toMatchObject({ outcome: 'Committed', files: 3 })
+      expect(cloud.next.splice(0), kinds.join()).toEqual([])
+    }
+  })
+
+  test('what is in a Secret counts alone, whatever the pod is', async () => {
+    const environment = {
+      ...cloud.webIdentity(minio.endpoint),
+      AWS_ACCESS_KEY_ID: 'nobody',
+      AWS_SECRET_ACCESS_KEY: 'nothing-at-all',
+    }
+    const keys = { AWS_ACCESS_KEY_ID: minio.accessKey, AWS_SECRET_ACCESS_KEY: minio.secretKey }
+    const spec = importing()
+    if (spec.op !== 'Import') throw new Error('unreachable')
+    const files = {
+      store: { ...spec.store, credentials: 'Files' as const },
+      source: { ...spec.source, credentials: 'Files' as const },
+    }
+    const end = await run({ ...spec, ...files }, environment, { store: keys, source: keys })
+    expect(end.result, end.output).toMatchObject({ outcome: 'Committed' })
+    const wrong = { ...keys, AWS_SECRET_ACCESS_KEY: 'not-the-right-one' }
+    const refused = await run({ ...spec, ...files }, cloud.webIdentity(minio.endpoint), { store: wrong, source: keys })
+    expect(refused).toMatchObject({ code: exitCodes.credentials, result: { reason: 'CredentialsDenied' } })
+  })
+
+  test('the environment comes before web identity, and web identity before pod identity', async () => {
+    const pod = cloud.podIdentity(minio.endpoint)
+    cloud.log.splice(0)
+    const web = await run(importing(), { ...pod, ...cloud.webIdentity(minio.endpoint) })
+    expect(web.result, web.output).toMatchObject({ outcome: 'Committed' })
+    const keys = { AWS_ACCESS_KEY_ID: minio.accessKey, AWS_SECRET_ACCESS_KEY: minio.secretKey }
+    const own = await run(importing(), { ...pod, ...cloud.webIdentity('http://127.0.0.1:1'), ...keys })
+    expect(own.result, own.output).toMatchObject({ outcome: 'Committed' })
+    expect(cloud.log.filter((line) => line.includes('pod-identity'))).toEqual([])
+  })
+
+  test('a token that nobody trusts is a refusal, and no reason to be somebody else', async () => {
+    const { writeFile, mkdtemp } = await import('node:fs/promises')
+    const { tmpdir } = await import('node:os')
+    const file = `${await mkdtemp(`${tmpdir()}/granary-token-`)}/token`
+    await writeFile(file, `${(await readFile(cloud.tokenFile, 'utf8')).slice(0, -8)}AAAAAAAA`)
+    const environment = { ...cloud.podIdentity(minio.endpoint), ...cloud.webIdentity(minio.endpoint) }
+    const end = await run(importing(), { ...environment, AWS_WEB_IDENTITY_TOKEN_FILE: file })
+    expect(end).toMatchObject({ code: exitCodes.credentials, result: { reason: 'CredentialsDenied' } })
+  })
+
+  describe('on Google Cloud', () => {
+    let front: Server
+    const seen: string[] = []
+    const refused = new Set<string>()
+
+    /** The fake looks at no credentials: this does, and passes on what has a token that it knows. */
+    beforeAll(async () => {
+      const upstream = new URL(gcs.endpoint)
+      front = createServer((incoming: IncomingMessage, response) => {
+        const token = (incoming.headers.authorization ?? '').replace('Bearer ', '')
+        seen.push(token)
+        if (!cloud.secrets.includes(token) || refused.has(token)) {
+          incoming.resume()
+          return void response.writeHead(401, { 'content-length': 0 }).end()
+        }
+        const { method, url: path, headers } = incoming
+        const onward = request({ host: upstream.hostname, port: upstream.port, method, path, headers }, (answer) => {
+          response.writeHead(answer.statusCode ?? 500, answer.headers)
+          answer.pipe(response)
+        })
+        incoming.pipe(onward)
+      })
+      await new Promise<void>((listening) => front.listen(0, '127.0.0.1', listening))
+      for (const name of ['source', 'store']) await gcs.createBucket(name)
+      const deps = { credentialsDir: '', caDir: '' }
+      const place = { name: 'x', gcs: { bucket: 'source', endpoint: gcs.endpoint }, credentials: 'Anonymous' as const }
+      const store = await openStore(deps, place)
+      for (const name of 'abc') await store.put(`data/${name}`, Buffer.from(name))
+      await store.close()
+    })
+    afterAll(() => {
+      front?.closeAllConnections()
+      front?.close()
+    })
+    const onGoogle = () => {
+      const endpoint = `http://127.0.0.1:${(front.address() as AddressInfo).port}`
+      const at = (name: string, prefix: string) => ({
+        name,
+        gcs: { bucket: name, endpoint },
+        prefix,
+        credentials: 'Ambient' as const,
+      })
+      return importing({ source: at('source', 'data/'), store: at('store', `granary/team/m${round + 1}/`) })
+    }
+
+    test('workload identity: tokens come from the metadata server, and a refused or short-lived one is replaced', async () => {
+      const end = await run(onGoogle(), cloud.metadata())
+      expect(end.result, end.output).toMatchObject({ outcome: 'Committed', files: 3 } satisfies Partial<
+        DoneOf<'Import'>
+      >)
+      cloud.next.push('brief')
+      const brief = await run(onGoogle(), cloud.metadata())
+      expect(brief.result, brief.output).toMatchObject({ outcome: 'Committed', files: 3 })
+      refused.add(`ya29.wrong-${cloud.secrets.length}-token-of-google`)
+      cloud.next.push('wrong')
+      const replaced = await run(onGoogle(), cloud.metadata())
+      expect(replaced.result, replaced.output).toMatchObject({ outcome: 'Committed', files: 3 })
+      expect(seen.filter((token) => refused.has(token)).length).toBeGreaterThan(0)
+    })
+  })
+
+  test('nothing of what was issued was printed by any of them', () => {
+    expect(ends.length).toBeGreaterThan(11)
+    expect(cloud.secrets.length).toBeGreaterThan(11)
+    for (const { output, text } of ends)
+      for (const secret of [...cloud.secrets, minio.secretKey, 'not-the-right-one'])
+        expect(output + text).not.toContain(secret)
+  })
+})
