@@ -1,4 +1,4 @@
-#!/usr/bin/env node
+#!/usr/bin/env -S node --max-semi-space-size=8
 /**
  * Runs the program from a checkout: its sources directly where Node.js strips types by itself, else with the Node.js that the development
  * dependencies bring. A built package has dist/main.js and runs that.

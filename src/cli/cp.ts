@@ -5,16 +5,18 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { exitCodeOf } from '../api/move.ts'
 import { type CopyConfig, copyConfig } from '../config.ts'
-import { failureOf, MoveFailure } from '../mover/failure.ts'
+import { MoveFailure } from '../mover/failure.ts'
 import { makeRedactor } from '../mover/secrets.ts'
 import { openStore } from '../stores/open.ts'
 import type { Address } from '../transfer/address.ts'
+import { BigUploads } from '../transfer/sync/big-uploads.ts'
 import { type Destination, isStore, type Source } from '../transfer/sync/ends.ts'
 import { LocalTarget } from '../transfer/sync/local-target.ts'
 import { bootId, takeLock } from '../transfer/sync/lock.ts'
 import { realPath, recordDir } from '../transfer/sync/paths.ts'
 import { SyncRecord } from '../transfer/sync/record.ts'
 import { type Synced, sync } from '../transfer/sync/run.ts'
+import { copyFailure } from './copy-failure.ts'
 import { humanSize, showProgress } from './copy-progress.ts'
 import { type CopyArgs, copyUsage, parseCopyArgs } from './cp-args.ts'
 
@@ -70,10 +72,19 @@ const recordPlace = (dir: string, what: string, warn: (text: string) => void) =>
   }
 }
 
-const copy = async (args: CopyArgs, config: CopyConfig, signal: AbortSignal): Promise<Synced> => {
+/** What the command is given, and where its words go. */
+export interface CopyDeps {
+  config: CopyConfig
+  cwd: string
+  out(text: string): unknown
+  err: { write(text: string): unknown; isTTY?: boolean }
+}
+
+const copy = async (deps: CopyDeps, args: CopyArgs, signal: AbortSignal): Promise<Synced> => {
+  const { config, err } = deps
   const [source, destination] = [nameOf(args.source, config), nameOf(args.destination, config)]
   checkApart(source, destination)
-  const warn = (text: string) => void process.stderr.write(`granary cp: ${text}\n`)
+  const warn = (text: string) => void err.write(`granary cp: ${text}\n`)
   const from = await openSource(args.source, config)
   const to = await openDestination(args.destination, config)
   const { dir, release } = recordPlace(
@@ -85,12 +96,13 @@ const copy = async (args: CopyArgs, config: CopyConfig, signal: AbortSignal): Pr
     // Small files are not synced one by one: all of them at once, before anybody relies on them.
     if (!isStore(to)) await promisify(execFile)('sync', ['-f', to.target.root])
   }
-  const progress = showProgress(process.stderr, () => Date.now())
+  const progress = showProgress(err, () => Date.now())
   try {
     const record = new SyncRecord(dir, bootId(), onDisk)
     await record.open()
     const { include, exclude, prune } = args
-    return await sync({ from, to, record, include, exclude, prune }, progress, signal)
+    const uploads = new BigUploads(join(dir, 'uploads'))
+    return await sync({ from, to, record, uploads, include, exclude, prune }, progress, signal)
   } finally {
     progress.stop()
     release()
@@ -111,32 +123,37 @@ const summary = (done: Synced, seconds: number): string => {
   return `${parts.join(', ')}; ${seconds.toFixed(1)} s; sha256:${done.digest}\n`
 }
 
-/** `granary cp SOURCE DESTINATION`: the engine without a cluster. The result is on stdout, everything else on stderr. Returns the exit code. */
-export const cp = async (argv: string[], signal: AbortSignal): Promise<number> => {
-  const args = parseCopyArgs(argv, process.cwd())
+/** `granary cp SOURCE DESTINATION`: the engine without a cluster. Returns the exit code. */
+export const runCopy = async (deps: CopyDeps, argv: string[], signal: AbortSignal): Promise<number> => {
+  const args = parseCopyArgs(argv, deps.cwd)
   if (args === undefined) {
-    process.stdout.write(`${copyUsage}\n`)
+    deps.out(`${copyUsage}\n`)
     return 0
   }
-  const config = copyConfig()
-  const redact = makeRedactor(config.secrets)
+  const redact = makeRedactor(deps.config.secrets)
+  const say = (text: string) => void deps.err.write(redact(`granary cp: ${text}\n`))
+  const answer = (result: object) => void deps.out(redact(`${JSON.stringify(result)}\n`))
   const start = performance.now()
   try {
-    const done = await copy(args, config, signal)
+    const done = await copy(deps, args, signal)
     const seconds = (performance.now() - start) / 1000
-    for (const warning of done.warnings) process.stderr.write(redact(`granary cp: ${warning}\n`))
-    const result = { ...done, seconds: Number(seconds.toFixed(3)) }
-    process.stdout.write(redact(args.json ? `${JSON.stringify(result)}\n` : summary(done, seconds)))
+    done.warnings.forEach(say)
+    if (args.json) answer({ ...done, seconds: Number(seconds.toFixed(3)) })
+    else deps.out(redact(summary(done, seconds)))
     return 0
   } catch (error) {
     const failure = signal.aborted
       ? new MoveFailure('Unreachable', 'stopped before all was copied: run it again, it goes on where it was')
-      : failureOf(error)
-    process.stderr.write(redact(`granary cp: ${failure.message}\n`))
-    if (args.json)
-      process.stdout.write(
-        redact(`${JSON.stringify({ reason: failure.reason, message: failure.message, names: failure.names })}\n`),
-      )
-    return exitCodeOf[failure.reason]
+      : copyFailure(error)
+    const { reason, message, names } = failure
+    say(message)
+    if (args.json) answer({ reason, message, names })
+    return exitCodeOf[reason]
   }
+}
+
+/** The result is on stdout, everything else on stderr. */
+export const cp = (argv: string[], signal: AbortSignal): Promise<number> => {
+  const out = (text: string) => process.stdout.write(text)
+  return runCopy({ config: copyConfig(), cwd: process.cwd(), out, err: process.stderr }, argv, signal)
 }

@@ -4,6 +4,7 @@ import { StoreError } from '../../stores/object-store.ts'
 import { copyObject } from '../copy-object.ts'
 import type { Identity, Item, Known } from '../plan.ts'
 import { drifted, pinned } from '../read-object.ts'
+import { type BigUploads, severalParts } from './big-uploads.ts'
 import { type Destination, isStore, type Source, type StoreEnd } from './ends.ts'
 import { chunksOf, Summing, withStableFile } from './local-read.ts'
 import type { LocalTarget } from './local-target.ts'
@@ -11,8 +12,6 @@ import { identityOfObject, pinOf } from './store-list.ts'
 
 /** Up to this many bytes a file is in memory as a whole on its way. */
 const wholeBytes = 256 * 1024
-/** What can be put in one request. */
-const putBytes = 8 * 1024 * 1024
 
 export interface CopyDeps {
   from: Source
@@ -20,6 +19,7 @@ export interface CopyDeps {
   /** Hears of bytes; negative counts take back what comes once more. */
   onBytes(count: number): void
   signal: AbortSignal
+  uploads: BigUploads
 }
 
 /** What a copied file is known by from now on, but for its path. */
@@ -67,25 +67,36 @@ const madeOf = (size: number, h: string, x: boolean, source: Identity, info: Obj
   there: identityOfObject(info),
 })
 
-const upload = ({ onBytes, signal }: CopyDeps, root: string, to: StoreEnd, item: Item): Promise<Made> => {
+const upload = async (deps: CopyDeps, root: string, to: StoreEnd, item: Item): Promise<Made> => {
+  const { onBytes, signal, uploads } = deps
   const key = `${to.prefix}${item.p}`
-  return withStableFile(`${root}/${item.p}`, async ({ fd, size, executable, id }) => {
-    const { info, sha256 } = await to.store.uploadFile(key, fd, { size, onBytes, signal })
-    return madeOf(size, sha256, executable, id, info)
-  })
+  let stored = false
+  try {
+    return await withStableFile(`${root}/${item.p}`, async ({ fd, size, executable, id }) => {
+      if (size > severalParts) uploads.starts(key)
+      const { info, sha256 } = await to.store.uploadFile(key, fd, { size, onBytes, signal })
+      stored = true
+      return madeOf(size, sha256, executable, id, info)
+    })
+  } catch (error) {
+    // Bytes of no state that the file was ever in.
+    if (stored) await to.store.remove([key], signal)
+    throw error
+  }
 }
 
 const copyBetween = async (deps: CopyDeps, from: StoreEnd, to: StoreEnd, item: Item): Promise<Made> => {
-  const { onBytes, signal } = deps
+  const { onBytes, signal, uploads } = deps
   const [key, target] = [`${from.prefix}${item.p}`, `${to.prefix}${item.p}`]
   const x = item.x ?? false
-  if (item.size <= putBytes) {
+  if (item.size <= severalParts) {
     const bytes = Buffer.allocUnsafe(item.size)
     const how = { size: item.size, ...pinOf(item), onBytes, signal }
     const { sha256 } = await readDrift(from, item, () => from.store.download(key, { bytes }, how))
     return madeOf(item.size, sha256, x, item.id, await to.store.put(target, bytes, { signal }))
   }
   const source = { store: from.store, object: { key, size: item.size }, pin: pinOf(item) }
+  uploads.starts(target)
   const sha256 = await copyObject(source, { store: to.store, key: target }, onBytes, signal)
   const info = (await to.store.head(target, { signal })) ?? { size: item.size }
   return madeOf(item.size, sha256, x, item.id, info)

@@ -23,6 +23,14 @@ const codeOf = (error: unknown) => (error as NodeJS.ErrnoException).code
 const conflict = (path: string, what: string): MoveFailure =>
   new MoveFailure('DestinationChanged', `${path} ${what}: move it away, or use --prune to make room`, [path])
 
+const makeUnlessThere = (path: string): void => {
+  try {
+    mkdirSync(path, { mode: 0o700 })
+  } catch (error) {
+    if (codeOf(error) !== 'EEXIST') throw error
+  }
+}
+
 /** Directories that are remembered as made. */
 const maxKnown = 100_000
 
@@ -47,7 +55,8 @@ export class LocalTarget {
   /** Makes the directory and the scratch in it; removes what a run that was killed left there. */
   async open(): Promise<void> {
     try {
-      mkdirSync(this.#scratch, { recursive: true, mode: 0o700 })
+      if (lstatSync(this.root, { throwIfNoEntry: false }) === undefined) mkdirSync(this.root, { recursive: true })
+      makeUnlessThere(this.#scratch)
       this.#unlock = takeLock(join(this.#scratch, 'lock'), this.root)
       await this.#sweep()
       mkdirSync(join(this.#scratch, 'files'), { mode: 0o700 })

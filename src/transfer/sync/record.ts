@@ -30,7 +30,7 @@ export interface Totals {
 }
 
 /** Lines that are sorted in memory before they go to a file of their own. */
-const runLength = 32_768
+const runLength = 16_384
 /** Characters that a crash may forget: their files are compared by their bytes then. */
 const unwritten = 16 * 1024
 

@@ -6,6 +6,7 @@ import { KeyRules } from '../keys.ts'
 import { type Action, type Item, type Known, plan } from '../plan.ts'
 import { forEach } from '../pool.ts'
 import { ahead } from './ahead.ts'
+import type { BigUploads } from './big-uploads.ts'
 import { compareFile } from './compare.ts'
 import { copyFile } from './copy-file.ts'
 import { type Destination, isStore, placeOf, type Source } from './ends.ts'
@@ -18,6 +19,7 @@ export interface Syncing {
   from: Source
   to: Destination
   record: SyncRecord
+  uploads: BigUploads
   include?: string[] | undefined
   exclude?: string[] | undefined
   /** Delete at the destination what the source lacks. */
@@ -42,7 +44,7 @@ export interface Synced {
 }
 
 /** Actions that wait for their turn. */
-const lookahead = 50_000
+const lookahead = 10_000
 const budgetBytes = 96 * 1024 * 1024
 const fileBytes = 32 * 1024 * 1024
 const removeBatch = 1000
@@ -144,7 +146,7 @@ class Run {
   }
 
   async #make(action: Extract<Action, { do: 'copy' | 'compare' }>, signal: AbortSignal): Promise<Known> {
-    const { from, to } = this.#syncing
+    const { from, to, uploads } = this.#syncing
     const { p, source } = action
     if (source.l !== undefined && !isStore(to)) {
       if (action.there?.l === source.l) return linkKnown(source, action.there.id)
@@ -160,14 +162,15 @@ class Run {
         return { ...known, there: to.target.setExecutable(p, known.x) }
       }
     }
-    const known = await copyFile({ from, to, signal, onBytes: this.#progress.bytes }, source)
+    const known = await copyFile({ from, to, signal, uploads, onBytes: this.#progress.bytes }, source)
     this.done.moved++
     this.done.movedBytes += known.size
     return known
   }
 
   async go(signal: AbortSignal): Promise<void> {
-    const { from, to } = this.#syncing
+    const { from, to, uploads } = this.#syncing
+    if (isStore(to)) await uploads.sweep(to.store, signal)
     const width = Math.max(...[from, to].map((end) => (isStore(end) ? end.store.width : 4)))
     const budget = makeBudget(budgetBytes)
     await forEach(
@@ -183,6 +186,7 @@ class Run {
     )
     this.#judge()
     if (this.#surplus.length > 0) await this.#prune(signal)
+    uploads.clear()
   }
 
   /** Whether all of the source is at the destination now; only then anything is deleted there. */
