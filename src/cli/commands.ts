@@ -88,6 +88,31 @@ export const commands: Record<string, Command> = {
     takes: ['output', 'wait'],
     load: async () => (await import('./verbs/verify.ts')).verify,
   },
+  checkpoint: {
+    args: 'VERSION',
+    summary: 'saves what is on the volume of an open version while its writer runs',
+    takes: ['output', 'wait'],
+    load: async () => (await import('./verbs/checkpoint.ts')).checkpoint,
+  },
+  restore: {
+    args: 'REF',
+    summary: 'brings a deleted version back: granary restore mnist:v3',
+    takes: ['output', 'wait'],
+    load: async () => (await import('./verbs/bring-back.ts')).restore,
+  },
+  materialize: {
+    args: 'REF',
+    summary: 'makes a version with the same content whose bytes are all in the store',
+    takes: ['output', 'wait'],
+    load: async () => (await import('./verbs/bring-back.ts')).materialize,
+  },
+  gc: {
+    args: 'NAME',
+    summary: "says what of a Dataset's store would be collected now",
+    flags: { 'dry-run': { type: 'boolean', summary: 'changes nothing; must be given' }, ...storeFlags },
+    takes: ['output'],
+    load: async () => (await import('./verbs/gc.ts')).gc,
+  },
   lineage: {
     args: 'REF',
     summary: 'shows what a version was made from, and what was made from it',

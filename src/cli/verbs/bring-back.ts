@@ -1,0 +1,69 @@
+import type { DatasetVersion } from '../../api/dataset-version.ts'
+import * as kinds from '../../api/kinds.ts'
+import { annotations } from '../../api/names.ts'
+import { formatSelector } from '../../api/ref.ts'
+import type { Context, Run } from '../command.ts'
+import { newRequest, request } from '../edit.ts'
+import { CommandError, exit } from '../exit.ts'
+import { type Found, findCommitted, findDataset, readRef, versionsOf } from '../lookup.ts'
+import { show } from '../print.ts'
+import { poll } from '../wait.ts'
+
+const refuseAlias = ({ dataset, owner }: Found): void => {
+  if (dataset === owner) return
+  const { namespace, name } = owner.metadata
+  throw new CommandError(exit.usage, `${dataset.metadata.name} is an alias: name ${namespace}/${name}`)
+}
+
+const awaitVersion = (
+  context: Context,
+  { owner }: Found,
+  isIt: (version: DatasetVersion) => boolean,
+  waiting: string,
+): Promise<DatasetVersion> =>
+  poll(context, async () => {
+    const found = (await versionsOf(context, owner)).find((version) => isIt(version))
+    if (found?.status?.phase === 'Failed')
+      throw new CommandError(exit.badNews, `${found.metadata.name} failed (granary why ${found.metadata.name})`)
+    return found?.status?.phase === 'Committed' ? { result: found } : { waiting }
+  })
+
+/** Brings a version back that was deleted and whose grace is not over. */
+export const restore: Run = async (context, [text = '']) => {
+  const ref = readRef(text)
+  const number = formatSelector(ref.selector)
+  if (ref.selector.kind !== 'number')
+    throw new CommandError(exit.usage, `a deleted version is named by its number: ${ref.name}:v3`)
+  const found = await findDataset(context, ref)
+  refuseAlias(found)
+  const isIt = ({ status }: DatasetVersion) => status?.version === number
+  const there = (await versionsOf(context, found.owner)).find(isIt)
+  if (there?.status?.phase === 'Committed' && there.metadata.deletionTimestamp === undefined)
+    throw new CommandError(exit.conflict, `${ref.name}:${number} is not deleted`)
+  const asked = `${number} ${newRequest(context)}`
+  await request(context, kinds.Dataset, found.owner, annotations.restore, asked)
+  if (context.wait === undefined) {
+    show(context, { requested: asked }, () => `${ref.name}:${number} is to be brought back.`)
+    return
+  }
+  const back = await awaitVersion(context, found, isIt, `${ref.name}:${number} is being brought back`)
+  show(context, back, () => `${ref.name}:${number} is back: ${back.status?.files} files, ${back.status?.size}.`)
+}
+
+/** Has a version made with the same content, all of whose bytes are in the store. */
+export const materialize: Run = async (context, [text = '']) => {
+  const found = await findCommitted(context, text)
+  refuseAlias(found)
+  const { version: number, digest } = found.version.status ?? {}
+  const { nextSequence = 1 } = found.owner.status ?? {}
+  const asked = `${number} ${newRequest(context)}`
+  await request(context, kinds.Dataset, found.owner, annotations.materialize, asked)
+  if (context.wait === undefined) {
+    show(context, { requested: asked }, () => `The bytes of ${found.ref} are to be copied into the store.`)
+    return
+  }
+  const isIt = ({ status }: DatasetVersion) =>
+    (status?.sequence ?? 0) >= nextSequence && (status?.phase === 'Failed' || status?.digest === digest)
+  const made = await awaitVersion(context, found, isIt, `the bytes of ${found.ref} are being copied into the store`)
+  show(context, made, () => `${made.status?.version} has the content of ${number}, and its bytes are in the store.`)
+}

@@ -1,0 +1,72 @@
+import { expect, test } from 'vitest'
+import type { Dataset } from '../../../src/api/dataset.ts'
+import type { DatasetVersion } from '../../../src/api/dataset-version.ts'
+import * as kinds from '../../../src/api/kinds.ts'
+import { annotations } from '../../../src/api/names.ts'
+import { memoryStore } from '../../helpers/memory-store.ts'
+import { storeVersion } from '../../helpers/stored-version.ts'
+import { hex, personAt, version, visionApi } from '../context.ts'
+
+const now = '2026-01-01T00:00:00.000Z'
+
+test('checkpoint asks, and with --wait says when it was done', async () => {
+  const api = visionApi()
+  const find = () => api.find<DatasetVersion>(kinds.DatasetVersion, 'vision', 'mnist-v3')
+  await personAt(api).type('checkpoint mnist-v3')
+  expect(find()?.metadata.annotations?.[annotations.checkpointRequestedAt]).toBe(now)
+  const save = () =>
+    api.change<DatasetVersion>(kinds.DatasetVersion, 'vision', 'mnist-v3', ({ status }) => {
+      status!.lastCheckpointAt = '2026-01-01T00:00:00Z'
+    })
+  expect((await personAt(api, { each: save }).type('checkpoint mnist:v3 --wait')).out).toContain('is saved')
+  const done = await personAt(api).type('checkpoint mnist-v2')
+  expect([done.code, done.notes]).toEqual([5, expect.stringContaining('mnist-v2 is Committed')])
+})
+
+test('restore names a number, and waits until the version is there again', async () => {
+  const api = visionApi()
+  const asked = () => api.find<Dataset>(kinds.Dataset, 'vision', 'mnist')?.metadata.annotations?.[annotations.restore]
+  expect((await personAt(api).type('restore mnist:prod')).code).toBe(2)
+  expect((await personAt(api).type('restore mnist:v2')).code).toBe(5)
+  expect(asked()).toBeUndefined()
+  const each = () => {
+    if (asked() !== undefined && !api.find(kinds.DatasetVersion, 'vision', 'mnist-v9')) api.seed(version('mnist', 9))
+  }
+  const { out, code } = await personAt(api, { each }).type('restore mnist:v9 --wait')
+  expect([code, out]).toEqual([0, 'mnist:v9 is back: 90 files, 1.0 KiB.'])
+  expect(asked()).toBe(`v9 ${now}`)
+})
+
+test('materialize waits for a version with the same content', async () => {
+  const api = visionApi()
+  api.change<Dataset>(kinds.Dataset, 'vision', 'mnist', ({ status }) => {
+    status!.nextSequence = 4
+  })
+  const each = () => {
+    if (!api.find(kinds.DatasetVersion, 'vision', 'mnist-v4'))
+      api.seed(version('mnist', 4, { status: { digest: hex('2') } }))
+  }
+  const { out } = await personAt(api, { each }).type('materialize mnist --wait')
+  expect(out).toBe('v4 has the content of v2, and its bytes are in the store.')
+  const { annotations: said } = api.find<Dataset>(kinds.Dataset, 'vision', 'mnist')!.metadata
+  expect(said?.[annotations.materialize]).toBe(`v2 ${now}`)
+})
+
+test('gc says what would go, and changes nothing', async () => {
+  const api = visionApi()
+  const store = memoryStore('s3://team')
+  const prefix = 'granary/vision/mnist/'
+  api.change<Dataset>(kinds.Dataset, 'vision', 'mnist', ({ status }) => {
+    Object.assign(status!, { store: { kind: 's3', bucket: 'team', prefix }, nextSequence: 4 })
+  })
+  api.change<DatasetVersion>(kinds.DatasetVersion, 'vision', 'mnist-v3', ({ status }) => {
+    status!.phase = 'Abandoned'
+  })
+  await storeVersion(store, prefix, 3, { a: 'left behind' })
+  const before = new Map(store.objects)
+  const { out, code } = await personAt(api, { store }).type('gc mnist --dry-run')
+  expect([code, out]).toEqual([0, expect.stringContaining('v3 was never committed')])
+  expect(new Map(store.objects)).toEqual(before)
+  const careless = await personAt(api, { store }).type('gc mnist')
+  expect([careless.code, careless.notes]).toEqual([2, expect.stringContaining('--dry-run')])
+})
