@@ -4,7 +4,7 @@ import { type Readable, Transform } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Exchange, type Fault, Plan, type Rule } from './faults.ts'
 
-/** An HTTP proxy in front of a real S3 server that misbehaves by plan. */
+/** An HTTP proxy in front of an object store that misbehaves by plan. */
 export interface FaultyProxy {
   /** Address buckets by path here; requests are signed for this host, and passed on with it. */
   readonly endpoint: string
@@ -155,7 +155,7 @@ export const startFaultyProxy = async (
     }
     const outgoing = request(options, (answered) => {
       done(answered.statusCode ?? 0)
-      const listing = incoming.method === 'GET' && /[?&](list-type|versions)/.test(incoming.url ?? '')
+      const listing = incoming.method === 'GET' && /[?&](list-type|versions)|\/o\?/.test(incoming.url ?? '')
       const parts: Buffer[] = []
       if (listing)
         answered
@@ -185,7 +185,7 @@ export const startFaultyProxy = async (
     }
     if (fault?.kind === 'repeat-listing' && lastListing) {
       exchange.status = 200
-      response.writeHead(200, { 'content-type': 'application/xml', 'content-length': lastListing.length })
+      response.writeHead(200, { 'content-length': lastListing.length })
       return response.end(lastListing)
     }
     if (fault?.kind === 'before') await fault.run()

@@ -60,7 +60,7 @@ const fromConnection = (thrown: unknown, context: CallContext): Error => {
   if (known) return known
   const word = wordOf(error)
   // An answer that could not be read was cut off on its way.
-  const network = undiciCodes.test(word) || word.startsWith('HPE_') || thrown instanceof SyntaxError
+  const network = undiciCodes.test(word) || /^(HPE_|HTTPParserError)/.test(word) || thrown instanceof SyntaxError
   const failure = storeError(network ? 'unreachable' : 'invalid', context, word)
   return network ? new TransientError(failure) : failure
 }

@@ -130,11 +130,12 @@ const sendAll = async (u: Upload, open: (offset: number, length: number) => Read
       next.catch(() => {})
     }
     const standing = await sendPiece(u, at, piece, sums)
-    if ('done' in standing && end === u.size) return checkSum(u, standing.done, hash)
-    if ('done' in standing || end === u.size) throw damaged(u.deps, u.key)
+    if ('done' in standing) return checkSum(u, standing.done, hash)
+    if (end === u.size) throw damaged(u.deps, u.key)
   }
 }
 
+/** Whether the object that came of it is what was sent; if not, it is taken away again. */
 const checkSum = async (u: Upload, info: ObjectInfo, hash: Hash): Promise<ObjectInfo> => {
   const recorded = info.checksums?.md5
   if (info.size === u.size && (recorded === undefined || recorded === hash.digest('hex'))) return info

@@ -14,7 +14,8 @@ import { rangesOf, storeContract } from '../../helpers/store-contract.ts'
  * - It looks at no credentials: that they are sent, signed and renewed is tested in front of it (identities.test.ts).
  * - A download ignores ifGenerationMatch; the store compares the generation of the answer itself, which is what is tested here.
  * - Answers to a download or an upload in a bucket that does not exist don't say that it is the bucket.
- * - It never asks to slow down, loses no connection, and finishes what it was sent: faults come from a proxy (gcs-faults.test.ts).
+ * - It never asks to slow down and loses no connection: faults come from a proxy (gcs-faults.test.ts).
+ * - Asked how far an upload is, it finishes it with what it has: in front of it stands somebody who knows (resumable-status.ts).
  */
 describe('the Google Cloud Storage store on a server that speaks its API', () => {
   let server: GcsServer

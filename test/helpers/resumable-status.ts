@@ -1,0 +1,66 @@
+import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+
+/**
+ * In front of fake-gcs-server: answers the question how far a resumable upload is as Google Cloud Storage does. The fake takes it for the end of the
+ * upload, and makes an object of what it has.
+ */
+export interface ResumableStatus {
+  readonly endpoint: string
+  stop(): Promise<void>
+}
+
+/** What became of an upload so far: bytes that are there, or the answer that ended it. */
+type Standing = { bytes: number } | { body: Buffer }
+
+const collect = async (from: IncomingMessage): Promise<Buffer> => {
+  const parts: Buffer[] = []
+  for await (const chunk of from as AsyncIterable<Buffer>) parts.push(chunk)
+  return Buffer.concat(parts)
+}
+
+const answer = (response: ServerResponse, standing: Standing) => {
+  if ('body' in standing) response.writeHead(200, { 'content-type': 'application/json' }).end(standing.body)
+  else response.writeHead(308, standing.bytes > 0 ? { range: `bytes=0-${standing.bytes - 1}` } : {}).end()
+}
+
+export const startResumableStatus = async (target: string): Promise<ResumableStatus> => {
+  const upstream = new URL(target)
+  const uploads = new Map<string, Standing>()
+
+  const handle = (incoming: IncomingMessage, response: ServerResponse) => {
+    const { method, url: path = '/', headers } = incoming
+    const id = new URL(path, target).searchParams.get('upload_id') ?? ''
+    const range = /^bytes (\*|\d+-(\d+))\/\d+$/.exec(headers['content-range'] ?? '')
+    if (range?.[1] === '*') {
+      incoming.resume()
+      return answer(response, uploads.get(id) ?? { bytes: 0 })
+    }
+    const options = { host: upstream.hostname, port: upstream.port, method, path, headers, setHost: false }
+    const onward = request(options, async (answered) => {
+      const status = answered.statusCode ?? 500
+      if (range === null) {
+        response.writeHead(status, answered.headers)
+        answered.pipe(response)
+        return
+      }
+      const body = await collect(answered)
+      if (status === 308) uploads.set(id, { bytes: Number(range[2]) + 1 })
+      if (status === 200) uploads.set(id, { body })
+      response.writeHead(status, answered.headers).end(body)
+    })
+    onward.on('error', () => response.destroy())
+    response.on('close', () => onward.destroy())
+    incoming.pipe(onward)
+  }
+
+  const server = createServer(handle)
+  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening))
+  return {
+    endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    stop: async () => {
+      server.closeAllConnections()
+      await new Promise((closed) => server.close(closed))
+    },
+  }
+}
