@@ -12,6 +12,8 @@ export type Fault =
   | { kind: 'truncate'; to: number }
   /** The head promises so many bytes, and just these come: nothing looks wrong. */
   | { kind: 'length'; length: number }
+  /** The body comes in chunks, without a length. */
+  | { kind: 'chunked' }
   /** One bit of that byte is another one. */
   | { kind: 'flip'; at: number }
   /** The same, on the way to the server. */
@@ -31,6 +33,8 @@ export interface Match {
   key?: RegExp
   /** On the decoded query string. */
   query?: RegExp
+  /** On the header `range`. */
+  range?: RegExp
   /** Which of the requests that match otherwise, counted from 1; all of them if absent. */
   nth?: number | number[]
 }
@@ -59,13 +63,14 @@ export class Plan {
     this.#rules = rules.map((rule) => ({ rule, seen: 0 }))
   }
 
-  next(request: { method: string; key: string; query: string }): Fault | undefined {
+  next(request: { method: string; key: string; query: string; range?: string | undefined }): Fault | undefined {
     let fault: Fault | undefined
     for (const entry of this.#rules) {
-      const { method, key, query, nth } = entry.rule.match
+      const { method, key, query, range, nth } = entry.rule.match
       if (method !== undefined && method !== request.method) continue
       if (key && !key.test(request.key)) continue
       if (query && !query.test(request.query)) continue
+      if (range && !range.test(request.range ?? '')) continue
       entry.seen++
       if (nth === undefined || [nth].flat().includes(entry.seen)) fault ??= entry.rule.fault
     }

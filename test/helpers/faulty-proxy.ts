@@ -111,6 +111,11 @@ const respond = async (upstream: IncomingMessage, response: ServerResponse, faul
       await sendSome(upstream, response, fault.length)
       response.end()
       return
+    case 'chunked':
+      delete headers['content-length']
+      head()
+      upstream.pipe(response)
+      return
     case 'drip':
       head()
       return drip(upstream, response, fault.bytes, fault.every)
@@ -175,8 +180,9 @@ export const startFaultyProxy = async (
     const url = new URL(incoming.url ?? '/', 'http://proxy')
     const key = decodeURIComponent(url.pathname).split('/').slice(2).join('/')
     const seen = { method: incoming.method ?? '', key, query: decodeURIComponent(url.search.slice(1)) }
-    const fault = plan.next(seen)
-    const exchange: Exchange = { ...seen, range: incoming.headers.range, fault: fault?.kind }
+    const { range } = incoming.headers
+    const fault = plan.next({ ...seen, range })
+    const exchange: Exchange = { ...seen, range, fault: fault?.kind }
     log.push(exchange)
     if (fault?.kind === 'status') {
       await collect(incoming)
