@@ -48,6 +48,8 @@ export const annotations = {
   /** Name and uid of the claim that it is written through. */
   claim: 'granary.dev/claim',
   claimUid: 'granary.dev/claim-uid',
+  /** JSON: {kind, name, uid} of the writer for which it was opened again. */
+  openedFor: 'granary.dev/opened-for',
   /** JSON of the entry that was found in the store. */
   adopted: 'granary.dev/adopted',
   /** uid of the version: drop the bytes that are to be committed. */

@@ -52,6 +52,12 @@ export class ApiError extends Error {
   get isForbidden(): boolean {
     return this.code === 403
   }
+  /** Nothing new can be made in a namespace that is being deleted. */
+  get isNamespaceTerminating(): boolean {
+    return (
+      this.code === 403 && (this.status.details?.causes ?? []).some(({ reason }) => reason === 'NamespaceTerminating')
+    )
+  }
   get isInvalid(): boolean {
     return this.code === 422 && !this.isFailedPatch
   }

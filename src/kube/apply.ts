@@ -47,7 +47,7 @@ const createOnce = async ({ client, recorder, fieldManager }: ApplyDeps, object:
       complain(recorder, object, 'NameTaken', sentence)
       throw new TerminalError('NameTaken', sentence, { cause: error })
     }
-    if (isApiError(error, (e) => e.isForbidden || e.isInvalid)) {
+    if (isApiError(error, (e) => (e.isForbidden && !e.isNamespaceTerminating) || e.isInvalid)) {
       complain(
         recorder,
         object,

@@ -35,6 +35,8 @@ export interface RunnerOptions {
 const catchUpMs = 20
 /** What a user does about a TerminalError may be in an object that nobody watches. Milliseconds. */
 const stalledMs = 300_000
+/** Between two tries to make something in a namespace that is being deleted. Milliseconds. */
+const terminatingMs = 10_000
 /** Conflicts whose backoff grew to this are no coincidence. Milliseconds. */
 const patienceMs = 3000
 
@@ -113,6 +115,7 @@ type Outcome = 'done' | 'terminal' | 'wait' | 'conflict' | 'error'
 const outcomeOf = (error: unknown): Outcome => {
   if (error instanceof TerminalError) return 'terminal'
   if (error instanceof WaitError) return 'wait'
+  if (isApiError(error, (e) => e.isNamespaceTerminating)) return 'wait'
   return isApiError(error, (e) => e.isConflict) ? 'conflict' : 'error'
 }
 
@@ -125,6 +128,11 @@ const lookAgain = (log: Log, queue: WorkQueue, key: string, error: unknown) => {
     queue.forget(key)
     queue.addAfter(key, error.afterMs)
     log.info({ reason: error.reason, error: error.message }, 'waiting')
+  } else if (isApiError(error, (e) => e.isNamespaceTerminating)) {
+    // What is left of it tells by its own end; this is for what comes after that, and for a namespace that hangs.
+    queue.forget(key)
+    queue.addAfter(key, terminatingMs)
+    log.debug({ error: error.message }, 'the namespace is being deleted')
   } else {
     const retryMs = Math.round(queue.addFailed(key))
     const code = isApiError(error) ? { code: error.code, reason: error.reason } : {}

@@ -2,9 +2,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { network } from '../../scripts/cluster/network.ts'
 import { getObject, listKeys, putObject } from '../../scripts/lib/objects.ts'
 import { until } from '../../scripts/lib/session.ts'
-import { Claim, Dataset, DatasetVersion, Job, Pod } from '../../src/api/kinds.ts'
+import { Claim, Dataset, DatasetVersion, Job, Pod, StatefulSet } from '../../src/api/kinds.ts'
 import { type FaultyProxy, startFaultyProxy } from '../helpers/faulty-proxy.ts'
-import { claim, dataset, job, openWorld, pod, provider, type Seen, type World } from './world.ts'
+import { claim, dataset, job, openWorld, pod, podSpec, provider, type Seen, type World } from './world.ts'
 
 const output = { 'granary.dev/access': 'ReadWrite', 'granary.dev/version': 'none' }
 /** Its first run never ends by itself, its second goes on from what the first has left. */
@@ -107,7 +107,65 @@ describe('writers', () => {
     },
   )
 
-  test('a Job whose pod is evicted, as by a drain of its node, starts another one and makes one version', async () => {
+  test.concurrent('a StatefulSet is released when it is scaled to 0, not by a rollout', async () => {
+    const { metadata, spec } = claim(world.namespace, 'out', { dataset: 'stateful', annotations: output }) as Seen
+    await world.create(dataset(world.namespace, 'stateful', {}), {
+      apiVersion: 'apps/v1',
+      kind: 'StatefulSet',
+      metadata: { name: 'stateful', namespace: world.namespace },
+      spec: {
+        replicas: 1,
+        serviceName: 'stateful',
+        selector: { matchLabels: { app: 'stateful' } },
+        template: {
+          metadata: { labels: { app: 'stateful' } },
+          spec: {
+            ...podSpec({ script: inTwoRuns('sleep 3600'), volumes: { out: 'of-the-template' } }),
+            restartPolicy: 'Always',
+            volumes: [],
+          },
+        },
+        volumeClaimTemplates: [{ metadata: { name: 'out', annotations: metadata.annotations }, spec }],
+      },
+    })
+    await world.expectObject(StatefulSet, 'stateful', (it) => it.status?.readyReplicas === 1)
+    await expectFile(world, 'stateful-0', '/out/first')
+    await world.expectObject(DatasetVersion, 'stateful-v1', (it) => it.status?.users !== undefined)
+    await world.kubectl(['-n', world.namespace, 'rollout', 'restart', 'statefulset/stateful'])
+    await world.kubectl(['-n', world.namespace, 'rollout', 'status', 'statefulset/stateful', '--timeout=120s'])
+    await expectFile(world, 'stateful-0', '/out/second')
+    await expectNeverReleased(world, 'stateful-v1')
+    await world.kubectl(['-n', world.namespace, 'scale', 'statefulset/stateful', '--replicas=0'])
+    const committed = await world.expectPhase('stateful-v1', 'Committed')
+    expect(committed.status?.files).toBe(2)
+    expect(committed.status?.users).toMatchObject([{ kind: 'StatefulSet', name: 'stateful', outcome: 'Succeeded' }])
+    expect(await versionsOf(world, 'stateful')).toEqual(['stateful-v1'])
+  })
+
+  test.concurrent('pod security that refuses a mover is said with the words of the API server, and heals', async () => {
+    const strict = await openWorld('strict', { labels: { 'pod-security.kubernetes.io/enforce': 'restricted' } })
+    try {
+      await putObject(strict.s3, strict.bucket, 'raw/a.txt', 'alpha')
+      const source = { provider: 'bucket', prefix: 'raw/' }
+      const mover = { securityContext: { seLinuxOptions: { type: 'spc_t' } } }
+      await strict.create(
+        dataset(strict.namespace, 'refused', { source, mover }),
+        dataset(strict.namespace, 'plain', { source }),
+      )
+      const said = await strict.expectCondition(Dataset, 'refused', 'SourceReachable', 'False', 'PodRefused')
+      expect(said.message).toMatch(/violates PodSecurity "restricted:latest": seLinuxOptions/)
+      await strict.expectCondition(Dataset, 'refused', 'Ready', 'False', 'PodRefused')
+      // What the policy allows goes on beside it.
+      await strict.expectPhase('plain-v1', 'Committed')
+      await strict.kubectl(['label', 'namespace', strict.namespace, 'pod-security.kubernetes.io/enforce-'])
+      // The Job controller tries again after pauses of its own.
+      await strict.expectPhase('refused-v1', 'Committed', 300)
+    } finally {
+      await strict.close()
+    }
+  })
+
+  test.concurrent('a Job whose pod is evicted, as by a drain of its node, starts another one and makes one version', async () => {
     await world.create(
       dataset(world.namespace, 'evicted', {}),
       claim(world.namespace, 'evicted', { dataset: 'evicted', annotations: output }),
@@ -208,5 +266,14 @@ describe('writers', () => {
       return latest?.version === 'v2' && latest.name === 'cleaned'
     })
     expect(await versionsOf(world, 'photos')).toEqual(['cleaned', 'photos-v1'])
+    // Kubernetes itself keeps a claim that is deleted as long as there is a pod, ended or not.
+    await world.kubectl(['-n', world.namespace, 'delete', 'pod', 'clean'])
+    await world.expectGone(Claim, 'cleaned')
+    await world.create(claim(world.namespace, 'reader', { version: 'cleaned' }))
+    const { log } = await world.runJob('read', {
+      script: 'cd /data && cat a.txt upper.txt dir/b.txt dir/c.txt',
+      volumes: { data: 'reader:ro' },
+    })
+    expect(log).toBe('alphaALPHAbetamore\n')
   })
 })

@@ -14,7 +14,7 @@ import { attemptInput } from './decide/move.ts'
 import { isVerifying } from './decide/verify.ts'
 import { index } from './indexes.ts'
 import { claimNamesOf, isWriter } from './pods.ts'
-import type { User } from './users.ts'
+import { knownUsers, type User } from './users.ts'
 import type { VersionConfig, World } from './world.ts'
 import { kindOfWriter, knownController } from './writers.ts'
 
@@ -170,7 +170,7 @@ export const observe = async (
     claim,
     rescue: await rescueOf(reader, version, claim, claimName),
     pods,
-    owners: await ownersOf(reader, namespace, pods, version.status?.users ?? []),
+    owners: await ownersOf(reader, namespace, pods, knownUsers(version, claimName, pods)),
     verifyClaim: await verifyClaimOf(reader, version),
     inputs: await inputsOf(reader, namespace, claimName, pods),
     jobs,

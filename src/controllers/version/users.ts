@@ -1,5 +1,6 @@
 import type { DatasetVersion } from '../../api/dataset-version.ts'
 import type { KubeObject } from '../../api/meta.ts'
+import { annotations } from '../../api/names.ts'
 import { isTrue, type PodObject } from '../../desired/objects.ts'
 import { failedByItself, hasEnded, hasRun, isWriter } from './pods.ts'
 import { isService, stateOf, type Writer, writerOf } from './writers.ts'
@@ -65,6 +66,27 @@ export const usersOf = (seen: Seen): User[] => {
     const before = seen.before.find((user) => user.uid === writer.uid)?.outcome
     return { ...writer, outcome: outcomeOf(writer, seen, podsOf.get(writer.uid) ?? [], before) }
   })
+}
+
+/** The writer for which the version was opened again, if it was: it may have come and gone while nobody looked. */
+export const openedFor = ({ metadata }: DatasetVersion): User | undefined => {
+  const text = metadata.annotations?.[annotations.openedFor]
+  if (text === undefined) return undefined
+  try {
+    const { kind, name, uid } = JSON.parse(text) as Writer
+    return [kind, name, uid].every((one) => typeof one === 'string')
+      ? { kind, name, uid, outcome: 'Running' }
+      : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** Who is known to have written: noted before, or, where nobody was and nobody is there, the one for whom it was opened again. */
+export const knownUsers = (version: DatasetVersion, claim: string, pods: readonly PodObject[]): User[] => {
+  const noted = version.status?.users ?? []
+  const opener = noted.length === 0 && activeWriters({ claim, pods }).length === 0 ? openedFor(version) : undefined
+  return opener === undefined ? noted : [opener]
 }
 
 /** Nobody writes any more, and nobody will: every writer is finished for good, and its pods are gone or have ended. */

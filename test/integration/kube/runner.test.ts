@@ -36,7 +36,7 @@ const clock = systemClock
 let server: ApiServer
 let connection: Connection
 let client: KubeClient
-let sent: string[] = []
+const sent: string[] = []
 
 beforeAll(async () => {
   server = await startApiServer()
@@ -107,7 +107,7 @@ describe('the lease', () => {
 })
 
 describe('the runner', () => {
-  const run = (specs: CacheSpec[], controller: Controller) => {
+  const run = (specs: CacheSpec[], controller: Controller, own = log) => {
     const stop = new AbortController()
     const caches = new Map(specs.map((spec) => [kindKey(spec.kind), new Cache(spec)]))
     const filling = [...caches.values()].map((cache) =>
@@ -123,7 +123,7 @@ describe('the runner', () => {
       live: () => liveReader(client, indexes),
       recorder,
       metrics,
-      log,
+      log: own,
       clock,
     }
     const running = Promise.all([...caches.values()].map(({ synced }) => synced)).then(() =>
@@ -186,11 +186,49 @@ describe('the runner', () => {
       30,
     )
 
-    sent = []
-    const before = looks.length
-    await new Promise((resolve) => setTimeout(resolve, 3000))
-    expect([sent, looks.length]).toEqual([[], before])
+    let [last, since] = [[sent.length, looks.length], Date.now()]
+    const stillFor = async (ms: number) => {
+      const now = [sent.length, looks.length]
+      if (now.some((count, i) => count !== last[i])) [last, since] = [now, Date.now()]
+      return Date.now() - since >= ms
+    }
+    await until('requests and looks to stand still', () => stillFor(3000), 60)
     await runner.stop()
+  })
+
+  test('a namespace that is being deleted is no error: nothing new is made there, and nobody is told', async () => {
+    const namespace = 'leaving'
+    const kind: Kind = { apiVersion: 'v1', kind: 'Namespace', plural: 'namespaces', namespaced: false }
+    await client.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } })
+    const parent = map('stays', { test: 'leaving' })
+    await client.create({ ...parent, metadata: { ...parent.metadata, namespace } })
+    const { metadata } = await client.get({ kind, name: namespace })
+    // Nothing but the API server runs here: it stays Terminating.
+    await client.delete({ kind, name: namespace, uid: metadata.uid ?? '' })
+    const lines: string[] = []
+    const controller: Controller<Map> = {
+      name: 'leaving',
+      watches: [{ kind: ConfigMap, keys: (object) => [`${namespace}/${object.metadata.name}`] }],
+      observe: (reader, key) => reader.get<Map>(ConfigMap, namespace, key.split('/')[1] ?? ''),
+      decide: (object) => {
+        const child = map('child', { test: 'other' })
+        const { apiVersion, kind: owner } = object
+        const { name, uid = '' } = object.metadata
+        const ownerReferences = [{ apiVersion, kind: owner, name, uid }]
+        return { create: [{ ...child, metadata: { ...child.metadata, namespace, ownerReferences } }] }
+      },
+    }
+    const own = createLog('debug', { write: (line) => void lines.push(line) })
+    const runner = run([{ kind: ConfigMap, labelSelector: 'test=leaving' }], controller as Controller, own)
+    const told = (level: string) => lines.map((line) => JSON.parse(line)).filter((line) => line.level === level)
+    await until(
+      'the refusal',
+      async () => told('debug').some(({ msg }) => msg === 'the namespace is being deleted'),
+      50,
+    )
+    await runner.stop()
+    expect(told('error')).toEqual([])
+    expect((await client.list(Event, { namespace: 'leaving' })).items).toEqual([])
   })
 
   test('a live plan is decided from the API server', async () => {

@@ -2,7 +2,7 @@ import { type DatasetVersion, DatasetVersionSpec } from '../../../api/dataset-ve
 import * as kinds from '../../../api/kinds.ts'
 import { annotations, parseVersionTag, versionTag } from '../../../api/names.ts'
 import { tagProblem } from '../../../api/ref.ts'
-import type { ClaimObject } from '../../../desired/objects.ts'
+import type { ClaimObject, PodObject } from '../../../desired/objects.ts'
 import type { World } from '../world.ts'
 import { type Draft, lookAgainAt, type Step } from './draft.ts'
 import { committedOf } from './history.ts'
@@ -74,6 +74,16 @@ const refuse = (draft: Draft, claim: ClaimObject, message: string): void => {
   draft.plan.events.push({ regarding: claim, type: 'Warning', reason: 'InvalidSpec', message })
 }
 
+/** Kinds that start pods again and tell by themselves how they ended. */
+const writers = ['Job', 'StatefulSet', 'ReplicaSet', 'TaskRun']
+
+/** For whom a claim is opened again: if nobody sees that pod any more, it is known that somebody wrote. */
+const openedFor = (pod: PodObject): string => {
+  const owner = pod.metadata.ownerReferences?.find((one) => one.controller && writers.includes(one.kind))
+  const { kind, name, uid } = owner ?? { kind: 'Pod', name: pod.metadata.name, uid: pod.metadata.uid }
+  return JSON.stringify({ kind, name, uid })
+}
+
 const open = (world: World, draft: Draft, wanted: Wanted) => {
   const { claim } = wanted
   const base = baseFor(world, draft, wanted)
@@ -92,6 +102,7 @@ const open = (world: World, draft: Draft, wanted: Wanted) => {
     {
       [annotations.claim]: claim.metadata.name,
       [annotations.claimUid]: claim.metadata.uid ?? '',
+      ...(wanted.last && wanted.pod ? { [annotations.openedFor]: openedFor(wanted.pod) } : {}),
     },
   )
   const message = `Opened ${version.metadata.name} for what is written to this claim.`

@@ -1,7 +1,7 @@
 import type { DatasetVersion } from '../../../api/dataset-version.ts'
 import * as kinds from '../../../api/kinds.ts'
 import { annotations, labels } from '../../../api/names.ts'
-import type { ClaimObject } from '../../../desired/objects.ts'
+import type { ClaimObject, PodObject } from '../../../desired/objects.ts'
 import { hasEnded, mayWrite } from '../pods.ts'
 import type { World } from '../world.ts'
 
@@ -34,8 +34,8 @@ export const isOpenOutput = (version: DatasetVersion): boolean =>
   version.metadata.annotations?.[annotations.adopted] === undefined &&
   !endPhases.includes(version.status?.phase ?? 'Pending')
 
-const isMountedAgain = (world: World, claim: ClaimObject): boolean =>
-  world.pods.some(
+const mountedAgain = (world: World, claim: ClaimObject): PodObject | undefined =>
+  world.pods.find(
     (pod) => !hasEnded(pod) && pod.metadata.deletionTimestamp === undefined && mayWrite(pod, claim.metadata.name),
   )
 
@@ -43,6 +43,8 @@ export interface Wanted {
   claim: ClaimObject
   /** The version that the claim made before. */
   last?: DatasetVersion | undefined
+  /** The pod that mounts it again after that. */
+  pod?: PodObject | undefined
 }
 
 /** Claims that need a version to be opened now. */
@@ -50,6 +52,7 @@ export const outputsWanted = (world: World): Wanted[] =>
   world.claims.flatMap((claim) => {
     if (!isOutput(world, claim) || claim.metadata.deletionTimestamp) return []
     const last = versionsOf(world, claim).at(-1)
-    if (last && (isOpenOutput(last) || !isMountedAgain(world, claim))) return []
-    return [{ claim, last }]
+    const pod = mountedAgain(world, claim)
+    if (last && (isOpenOutput(last) || pod === undefined)) return []
+    return [{ claim, last, pod }]
   })

@@ -1,7 +1,7 @@
 import { annotations, parseVersionTag } from '../../../api/names.ts'
 import { readRescued } from '../../../desired/rescue.ts'
 import { hasRun, isWriter, writingContainer } from '../pods.ts'
-import { activeWriters, endedWell, usersOf } from '../users.ts'
+import { activeWriters, endedWell, knownUsers, usersOf } from '../users.ts'
 import type { World } from '../world.ts'
 import { claimNameOf, contentOf, hasForeignClaim, isOwnClaim, workingClaim } from './claims.ts'
 import { type Draft, enter, isoTime, lookAgainIn, reconciling, resting, type Step, say } from './draft.ts'
@@ -123,7 +123,7 @@ const noteInputs = (world: World, draft: Draft): void => {
 /** Who writes, as whom, and from what: noted while it can be seen. */
 export const noteUsers: Step = (world, draft) => {
   const claim = claimNameOf(world)
-  const before = draft.status.users ?? []
+  const before = knownUsers(world.version, claim, world.pods)
   const users = usersOf({ claim, before, pods: world.pods, owners: world.owners })
   // Somebody whose end is settled may be forgotten, nobody else.
   const surplus = users.filter(endedWell).slice(0, Math.max(0, users.length - maxUsers))
