@@ -32,7 +32,9 @@ const openBucket = async (address: Exclude<Address, { kind: 'dir' }>, config: Co
   const deps = { credentialsDir: '', caDir: '', caFile: config.s3.caFile }
   const s3 = { bucket, endpoint: config.s3.endpoint, region: config.s3.region }
   const place = kind === 's3' ? { s3 } : { gcs: { bucket, ...config.gcs } }
-  return { store: await openStore(deps, { name: kind, credentials: 'Ambient', ...place }), prefix: address.prefix }
+  // An emulator looks at no credentials, and there may be none.
+  const credentials = kind === 'gs' && config.gcs.endpoint !== undefined ? 'Anonymous' : 'Ambient'
+  return { store: await openStore(deps, { name: kind, credentials, ...place }), prefix: address.prefix }
 }
 
 const openSource = async (address: Address, config: CopyConfig): Promise<Source> => {

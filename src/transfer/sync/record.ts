@@ -3,7 +3,6 @@ import {
   appendFileSync,
   closeSync,
   fstatSync,
-  fsyncSync,
   mkdirSync,
   openSync,
   readdirSync,
@@ -186,7 +185,6 @@ export class SyncRecord {
       }
       const all = { ...totals, digest: hash.digest('hex') }
       writeSync(file, `${trailerMark}${JSON.stringify(all)}\n`)
-      fsyncSync(file)
       renameSync(this.#file('base.new'), this.#file('base'))
       for (let i = 0; i < this.#runs; i++) rmSync(this.#file(`run-${i}`))
       return all
