@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { z } from 'zod'
 import { moverPaths } from './api/move.ts'
+import { storeClaimName } from './api/names.ts'
 import { parseQuantity } from './api/quantity.ts'
 import { logLevels } from './lib/log.ts'
 
@@ -43,13 +44,33 @@ const defaultStore = z
       })
       .optional(),
     gcs: z.object({ bucket: z.string(), endpoint: z.string().optional() }).optional(),
+    /** Made in each namespace that needs it, as the claim `granary-store`. */
+    claim: z
+      .object({ storageClassName: z.string().min(1).optional(), size: quantity })
+      .strict()
+      .optional(),
     prefix: z
       .string()
       .regex(/^$|\/$/, 'prefix is empty or ends in a slash')
       .optional(),
   })
   .strict()
-  .refine(({ s3, gcs }) => (s3 === undefined) !== (gcs === undefined), 'names exactly one of s3 and gcs')
+  .refine(
+    ({ s3, gcs, claim }) => [s3, gcs, claim].filter((one) => one !== undefined).length === 1,
+    'names exactly one of s3, gcs and claim',
+  )
+  .transform(({ claim, ...rest }) =>
+    claim === undefined ? rest : { ...rest, claim: { name: storeClaimName, ...claim } },
+  )
+
+/** Absolute paths of directories, with commas between them. */
+const prefixes = z
+  .string()
+  .transform((text) => text.split(',').filter((path) => path !== ''))
+  .refine(
+    (paths) => paths.every((path) => path.startsWith('/') && !path.split('/').includes('..')),
+    'is absolute paths with commas between them, for example /mnt/datasets,/srv/shared',
+  )
 
 /**
  * What the operator is told, each as flag `--kebab-case=value` or as variable `GRANARY_UPPER_CASE`; a flag wins.
@@ -65,6 +86,8 @@ const OperatorConfig = z.object({
   ).default({ requests: { cpu: '100m', memory: '256Mi' }, limits: { memory: '1Gi' } }),
   /** The store of Datasets that name none, in namespaces without a default StorageProvider; reached with the mover pod's own identity. */
   defaultStore: json(defaultStore, '{"s3":{"bucket":"team"},"prefix":"granary/"}').optional(),
+  /** What hostPath sources must be under; none are allowed by default. */
+  allowHostPath: prefixes.default([]),
   /** Of volumes whose Dataset or version says nothing; absent: the cluster's default. */
   defaultStorageClass: z.string().min(1).optional(),
   defaultOutputSize: quantity.default('10Gi'),
@@ -133,7 +156,7 @@ export interface MoverConfig {
   /** The JSON of a MoveSpec. */
   spec: string
   terminationLog: string
-  paths: { data: string; credentials: string; ca: string }
+  paths: { root: string; data: string; credentials: string; ca: string }
   logLevel: z.output<typeof Mover>['GRANARY_LOG_LEVEL']
   /** Secrets that came by the environment: never to be printed. */
   secrets: string[]
@@ -148,7 +171,7 @@ export const readMoverConfig = (env: NodeJS.ProcessEnv = process.env): MoverConf
   return {
     spec,
     terminationLog,
-    paths: { data: root + data, credentials: root + credentials, ca: root + ca },
+    paths: { root, data: root + data, credentials: root + credentials, ca: root + ca },
     logLevel: parsed.data.GRANARY_LOG_LEVEL,
     secrets: [parsed.data.AWS_SECRET_ACCESS_KEY, parsed.data.AWS_SESSION_TOKEN],
   }

@@ -16,6 +16,7 @@ describe("the operator's config", () => {
     expect(operatorConfig(['--mover-image=granary:1'], {})).toEqual({
       moverImage: 'granary:1',
       moverResources: { requests: { cpu: '100m', memory: '256Mi' }, limits: { memory: '1Gi' } },
+      allowHostPath: [],
       defaultOutputSize: '10Gi',
       maxMovers: 64,
       maxMoversPerNamespace: 16,
@@ -49,6 +50,14 @@ describe("the operator's config", () => {
     })
   })
 
+  test('directories of the nodes, and a claim as store', () => {
+    const args = ['--mover-image=b', '--allow-host-path=/mnt/a,/srv', '--default-store={"claim":{"size":"50Gi"}}']
+    expect(operatorConfig(args, {})).toMatchObject({
+      allowHostPath: ['/mnt/a', '/srv'],
+      defaultStore: { claim: { name: 'granary-store', size: '50Gi' } },
+    })
+  })
+
   test.each([
     [[], /^--mover-image \(or GRANARY_MOVER_IMAGE\) is missing$/],
     [['--mover-imag=x'], /Unknown option '--mover-imag'; flags are --mover-image,/],
@@ -57,7 +66,13 @@ describe("the operator's config", () => {
     [['--default-output-size=much'], /^--default-output-size .*for example 20Gi$/],
     [['--health-address=8081'], /^--health-address .*for example :8080$/],
     [['--default-store=s3://team'], /^--default-store .*is not JSON: write for example/],
-    [['--default-store={"s3":{"bucket":"a"},"gcs":{"bucket":"b"}}'], /^--default-store .*exactly one of s3 and gcs$/],
+    [
+      ['--default-store={"s3":{"bucket":"a"},"gcs":{"bucket":"b"}}'],
+      /^--default-store .*exactly one of s3, gcs and claim$/,
+    ],
+    [['--default-store={"claim":{"storageClassName":"fast"}}'], /^--default-store .*claim\.size/],
+    [['--allow-host-path=/mnt,data'], /^--allow-host-path .*absolute paths/],
+    [['--allow-host-path=/mnt/../etc'], /^--allow-host-path .*absolute paths/],
     [['--default-store={"s3":{"bucket":"a"},"credentials":{"secretName":"s"}}'], /^--default-store .*credentials/],
     [['--mover-resources={"requests":{"cpu":"lots"}}'], /^--mover-resources .*requests\.cpu: is a quantity/],
   ])('%j ends with a sentence', (args, sentence) => {

@@ -27,9 +27,13 @@ export const moverPaths = {
   data: '/data',
   base: '/base',
   store: '/store',
+  sources: '/sources',
   credentials: '/credentials',
   ca: '/ca',
 } as const
+
+/** Where what a location needs in the pod is mounted: the directory itself, the keys of a ConfigMap, or the file `document`. */
+export const mountOf = (name: string): string => (name === 'store' ? moverPaths.store : `${moverPaths.sources}/${name}`)
 
 export const MoveLocation = z.object({
   /** Credentials lie in /credentials/<name>/, an own CA in /ca/<name>/ca.crt. */
@@ -43,6 +47,20 @@ export const MoveLocation = z.object({
     })
     .optional(),
   gcs: z.object({ bucket: z.string(), endpoint: z.string().optional() }).optional(),
+  /** A volume, mounted; `prefix` is a directory of it. */
+  directory: z
+    .object({
+      kind: z.enum(['claim', 'nfs', 'hostPath']),
+      /** For messages. */
+      label: z.string(),
+      /** Pods write to it meanwhile, and may: it is read twice. */
+      live: z.boolean().optional(),
+    })
+    .optional(),
+  /** The keys of a ConfigMap, mounted. */
+  configMap: z.object({ name: z.string() }).optional(),
+  /** What the spec of the Dataset says of the files, as a SourceDocument in an annotation of the pod: it is too long for an environment variable. */
+  document: z.enum(['inline', 'http']).optional(),
   /** Empty, or ends in a slash. */
   prefix: z.string(),
   /** Files: keys of the Secret as files; Ambient: the pod's own identity; Anonymous: none. */
@@ -50,6 +68,13 @@ export const MoveLocation = z.object({
   customCA: z.boolean().optional(),
 })
 export type MoveLocation = z.output<typeof MoveLocation>
+
+/** What is mounted for `document`. inline: path to text. */
+export const SourceDocument = z.union([
+  z.object({ inline: z.record(z.string(), z.string()) }),
+  z.object({ http: z.array(z.object({ url: z.string(), path: z.string(), sha256: z.string() })) }),
+])
+export type SourceDocument = z.output<typeof SourceDocument>
 
 /** A Dataset's directory in the store: `prefix` is the whole `<prefix><namespace>/<name>/`. */
 const StoredDataset = z.object({

@@ -14,7 +14,7 @@ export const labels = {
   role: 'granary.dev/role',
 } as const
 
-export type Role = 'mover' | 'prime' | 'working' | 'version' | 'cache' | 'rescue'
+export type Role = 'mover' | 'prime' | 'working' | 'version' | 'cache' | 'rescue' | 'source' | 'store'
 
 export const annotations = {
   // on claims, by people
@@ -65,6 +65,10 @@ export const annotations = {
   /** `v<N>[ <new value>]`: make a version with the same content whose bytes are all in the store. */
   materialize: 'granary.dev/materialize',
 
+  // on a mover's pod
+  /** What the spec says of the files of an inline or http source. */
+  document: 'granary.dev/document',
+
   // on a PersistentVolume
   /** The reclaim policy to put back. */
   reclaimPolicy: 'granary.dev/reclaim-policy',
@@ -81,6 +85,8 @@ export const finalizers = {
   finalize: 'granary.dev/finalize',
   cache: 'granary.dev/cache',
   provider: 'granary.dev/provider',
+  /** On a Dataset, while there is a PersistentVolume that was made for it. */
+  share: 'granary.dev/share',
 } as const
 
 /** Children add to the names of our kinds, and a label holds 63 characters. */
@@ -115,6 +121,9 @@ export const rescueName = (volumeUid: string): string => `rescue-${volumeUid}`
 /** A mover's Job. */
 export const moverName = (op: string, ownerUid: string, attempt: number): string =>
   `granary-${op.toLowerCase()}-${ownerUid}-${attempt}`
+
+/** The claim that the operator's default store is, in every namespace that uses it. */
+export const storeClaimName = 'granary-store'
 
 /** The labels of everything that Granary makes. */
 export const childLabels = (options: {

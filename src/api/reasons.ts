@@ -186,14 +186,20 @@ export const reasons = {
   // Reading.
   SourceNotFound: wait(
     'SourceReachable',
-    'The bucket does not exist, or these credentials cannot see it.',
-    'Mend spec.source, or create the bucket.',
+    'The bucket, claim, directory or ConfigMap does not exist, or these credentials cannot see it.',
+    'Mend spec.source, or create what it names.',
   ),
   SourceEmpty: wait(
     'SourceReachable',
     'There is no object under the prefix.',
     'Mend spec.source.prefix, upload the data, or set spec.source.allowEmpty: true.',
   ),
+  HostPathNotAllowed: terminal(
+    'Ready',
+    "The operator's config does not allow directories of the nodes under this path.",
+    'Choose another source, or have the operator started with --allow-host-path naming a prefix of it.',
+  ),
+  Mounted: info('Ready', 'The share is there as a read-only claim; nothing is copied, and there are no versions.'),
   SourceDrifted: wait(
     'SourceReachable',
     'An object changed or went while it was read, or since it was imported.',

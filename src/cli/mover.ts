@@ -1,4 +1,5 @@
 import { writeFile } from 'node:fs/promises'
+import { mountOf } from '../api/move.ts'
 import { readMoverConfig } from '../config.ts'
 import { createLog } from '../lib/log.ts'
 import { runOperation } from '../mover/operations.ts'
@@ -14,7 +15,11 @@ export const mover = async (_args: string[], signal: AbortSignal): Promise<numbe
   const config = readMoverConfig()
   const redact = await readRedactor(config.paths.credentials, config.secrets)
   const write = (text: string) => void process.stdout.write(redact(text))
-  const stores = { credentialsDir: config.paths.credentials, caDir: config.paths.ca }
+  const stores = {
+    credentialsDir: config.paths.credentials,
+    caDir: config.paths.ca,
+    mountOf: (name: string) => config.paths.root + mountOf(name),
+  }
   return runMove({
     spec: config.spec,
     openStore: (location) => openStore(stores, location),

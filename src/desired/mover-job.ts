@@ -1,7 +1,8 @@
 import type { KubeObject } from '../api/meta.ts'
-import { type MoveSpec, moverPaths } from '../api/move.ts'
+import { type MoveSpec, mountOf, moverPaths } from '../api/move.ts'
+import { annotations } from '../api/names.ts'
 import { childLabels, moverName, ownerReferences } from './labels.ts'
-import { identity, type MoverAccess } from './location.ts'
+import { identity, type Mount, type MoverAccess } from './location.ts'
 
 /** The uid and gid of a mover that nobody told otherwise. */
 export const moverUid = 65532
@@ -57,6 +58,40 @@ interface Mounted {
   mount: { name: string; mountPath: string; readOnly?: boolean; subPath?: string }
 }
 
+/** The annotation that a location's document is in: one per location, since a pod may read several. */
+const documentKey = (location: string): string => `${annotations.document}-${location}`
+
+const volumeOf = (mount: Mount, location: string): Record<string, unknown> => {
+  // Read-only as a volume: nothing may give somebody's files to the mover's group.
+  if ('claimName' in mount)
+    return { persistentVolumeClaim: { claimName: mount.claimName, ...(mount.readOnly ? { readOnly: true } : {}) } }
+  if ('configMapName' in mount) return { configMap: { name: mount.configMapName, optional: true } }
+  const fieldRef = { fieldPath: `metadata.annotations['${documentKey(location)}']` }
+  return { downwardAPI: { items: [{ path: 'document', fieldRef }] } }
+}
+
+const locationMount = (location: string, mount: Mount): Mounted => ({
+  volume: { name: `location-${location}`, ...volumeOf(mount, location) },
+  mount: {
+    name: `location-${location}`,
+    mountPath: mountOf(location),
+    readOnly: !('claimName' in mount) || mount.readOnly,
+  },
+})
+
+const documentsOf = (locations: readonly MoverAccess[]): Record<string, string> =>
+  Object.fromEntries(
+    locations.flatMap(({ location, mount }) =>
+      mount !== undefined && 'document' in mount ? [[documentKey(location.name), mount.document]] : [],
+    ),
+  )
+
+/** A store that is a volume is Granary's own, and is given to the mover's group; a volume that somebody else wrote must not be. */
+const ownsVolumes = ({ data, locations }: MoverJobInput): boolean => {
+  if (data !== undefined) return data.fill === true
+  return locations.some(({ mount }) => mount !== undefined && 'claimName' in mount && !mount.readOnly)
+}
+
 const mountsOf = (input: MoverJobInput): Mounted[] => {
   const mounted: Mounted[] = [{ volume: { name: 'tmp', emptyDir: {} }, mount: { name: 'tmp', mountPath: '/tmp' } }]
   if (input.data !== undefined)
@@ -73,7 +108,8 @@ const mountsOf = (input: MoverJobInput): Mounted[] => {
         ...(input.data.subPath === undefined ? {} : { subPath: input.data.subPath }),
       },
     })
-  for (const { location, credentials, caConfigMapName } of input.locations) {
+  for (const { location, credentials, caConfigMapName, mount } of input.locations) {
+    if (mount !== undefined) mounted.push(locationMount(location.name, mount))
     // optional: what is missing must be the mover's sentence, not a pod that never starts.
     if (credentials?.secretName !== undefined)
       mounted.push({
@@ -96,15 +132,18 @@ const mountsOf = (input: MoverJobInput): Mounted[] => {
   return mounted
 }
 
-const podSecurity = ({ runAs, data, settings }: MoverJobInput): Record<string, unknown> => ({
-  ...settings?.securityContext,
-  runAsNonRoot: runAs?.uid !== 0,
-  runAsUser: runAs?.uid ?? moverUid,
-  runAsGroup: runAs?.gid ?? runAs?.uid ?? moverUid,
-  ...(runAs?.groups === undefined || runAs.groups.length === 0 ? {} : { supplementalGroups: runAs.groups }),
-  ...(data?.fill === true ? { fsGroup: moverUid, fsGroupChangePolicy: 'OnRootMismatch' } : {}),
-  seccompProfile: { type: 'RuntimeDefault' },
-})
+const podSecurity = (input: MoverJobInput): Record<string, unknown> => {
+  const { runAs, settings } = input
+  return {
+    ...settings?.securityContext,
+    runAsNonRoot: runAs?.uid !== 0,
+    runAsUser: runAs?.uid ?? moverUid,
+    runAsGroup: runAs?.gid ?? runAs?.uid ?? moverUid,
+    ...(runAs?.groups === undefined || runAs.groups.length === 0 ? {} : { supplementalGroups: runAs.groups }),
+    ...(ownsVolumes(input) ? { fsGroup: moverUid, fsGroupChangePolicy: 'OnRootMismatch' } : {}),
+    seccompProfile: { type: 'RuntimeDefault' },
+  }
+}
 
 /** Settings that go into the pod as they are. */
 const placement = (settings: MoverSettings | undefined): Record<string, unknown> =>
@@ -123,6 +162,7 @@ export const moverJob = (input: MoverJobInput): KubeObject & { spec: Record<stri
   const ownerUid = owner.metadata.uid ?? ''
   const labels = childLabels({ role: 'mover', ownerUid, dataset: input.dataset, version: input.version })
   const mounted = mountsOf(input)
+  const podAnnotations = { ...settings?.podAnnotations, ...documentsOf(input.locations) }
   const runsAs = identity(input.locations)
   // Root without any capability reads only what root owns; what a root writer unpacked may belong to anybody.
   const capabilities = input.runAs?.uid === 0 ? { drop: ['ALL'], add: ['DAC_OVERRIDE'] } : { drop: ['ALL'] }
@@ -142,7 +182,7 @@ export const moverJob = (input: MoverJobInput): KubeObject & { spec: Record<stri
       template: {
         metadata: {
           labels: { ...settings?.podLabels, ...labels },
-          ...(settings?.podAnnotations === undefined ? {} : { annotations: settings.podAnnotations }),
+          ...(Object.keys(podAnnotations).length === 0 ? {} : { annotations: podAnnotations }),
         },
         spec: {
           ...placement(settings),

@@ -24,8 +24,9 @@ export interface Volume extends KubeObject {
     storageClassName?: string
     volumeMode?: string
     csi?: { driver: string }
-    local?: unknown
-    nfs?: unknown
+    local?: { path: string }
+    nfs?: { server: string; path: string; readOnly?: boolean }
+    nodeAffinity?: unknown
     hostPath?: unknown
   }
   status?: { phase?: string }

@@ -3,7 +3,16 @@ import type { Entry } from '../manifest/types.ts'
 import { makeBudget } from '../transfer/budget.ts'
 import { mapOrdered } from '../transfer/pool.ts'
 import type { SourceFile } from '../transfer/source.ts'
-import { type ImportWorld, importFile, inherited, memoryOf, reusable } from './import-file.ts'
+import type { Recorded } from '../transfer/source-record.ts'
+import {
+  type Imported,
+  type ImportWorld,
+  importFile,
+  inherited,
+  type Known,
+  memoryOf,
+  reusable,
+} from './import-file.ts'
 
 /** Files at once, and the memory that they may take together. */
 const width = 64
@@ -13,6 +22,23 @@ const memory = 96 * 1024 * 1024
 interface Line {
   before?: Entry
   after?: Entry
+  /** What the next look knows the file by. */
+  recorded?: Recorded | undefined
+}
+
+/** The files with what is known of them: from earlier looks, and from earlier attempts' copies. */
+async function* withKnowledge({ recorded }: ImportWorld, files: AsyncIterable<SourceFile>): AsyncGenerator<Known> {
+  async function* sides() {
+    for await (const { a, b } of joinEntries(recorded.read(), recorded.copied()))
+      yield { p: (a ?? b)!.p, ...(a && { recorded: a }), ...(b && { copied: b }) }
+  }
+  for await (const { a, b } of joinEntries(files, sides())) if (a !== undefined) yield { ...b, ...a }
+}
+
+const recordOf = (world: ImportWorld, { p, object }: SourceFile, { entry, etag }: Imported): Recorded | undefined => {
+  const state = world.recorded.stateOf(object)
+  if (state === undefined || entry.h === undefined) return undefined
+  return { p, state, s: object.size, h: entry.h, ...(etag === undefined ? {} : { etag }) }
 }
 
 const linesOf = (
@@ -22,16 +48,25 @@ const linesOf = (
   signal: AbortSignal,
 ): AsyncGenerator<Line> => {
   const budget = makeBudget(memory)
-  const one = async ({ a, b }: { a?: SourceFile; b?: Entry }, stop: AbortSignal): Promise<Line> => {
+  const one = async ({ a, b }: { a?: Known; b?: Entry }, stop: AbortSignal): Promise<Line> => {
     if (a === undefined) return { before: b! }
-    const after = await budget.run(memoryOf(world.mode, a.object.size), () => {
+    const imported = await budget.run(memoryOf(world.mode, a.object.size), () => {
       stop.throwIfAborted()
       return importFile(world, a, b, stop)
     })
     world.progress.files(1)
-    return b === undefined ? { after } : { before: b, after }
+    const line = { after: imported.entry, recorded: recordOf(world, a, imported) }
+    return b === undefined ? line : { before: b, ...line }
   }
-  return mapOrdered(joinEntries(files, parent), width, one, signal)
+  return recording(world, mapOrdered(joinEntries(withKnowledge(world, files), parent), width, one, signal))
+}
+
+/** Writes down what was seen as it goes by. */
+async function* recording(world: ImportWorld, lines: AsyncIterable<Line>): AsyncGenerator<Line> {
+  for await (const line of lines) {
+    if (line.recorded !== undefined) await world.recorded.add(line.recorded)
+    yield line
+  }
 }
 
 async function* none(): AsyncGenerator<never> {}

@@ -1,4 +1,5 @@
 import { type ObjectStore, StoreError } from '../stores/object-store.ts'
+import { MoveFailure } from './failure.ts'
 
 export interface ChosenMode {
   mode: 'Reference' | 'Copy'
@@ -52,4 +53,14 @@ export const chooseMode = async (
       ? 'the source bucket keeps no old object versions'
       : 'these credentials may not ask whether the source bucket keeps object versions (s3:GetBucketVersioning or storage.buckets.get allows it)'
   return { mode: 'Copy', reason, byVersion: false }
+}
+
+/** What is no bucket can only be copied. */
+export const copyOnly = (asked: 'Auto' | 'Reference' | 'Copy', what: string): ChosenMode => {
+  if (asked === 'Reference')
+    throw new MoveFailure(
+      'InvalidSpec',
+      `${what} is no bucket, so no version can refer to it: set spec.import to Copy or Auto`,
+    )
+  return { mode: 'Copy', reason: `${what} is no bucket that keeps old object versions`, byVersion: false }
 }

@@ -1,26 +1,69 @@
+import type { MoveLocation } from '../api/move.ts'
 import { dataPrefix } from '../manifest/keys.ts'
 import type { CommitRecord } from '../manifest/types.ts'
 import { writeManifest } from '../manifest/write.ts'
+import type { ObjectStore } from '../stores/object-store.ts'
 import { claimDirectory, commit, readCommit } from '../transfer/commit.ts'
 import { makeFilter } from '../transfer/filter.ts'
 import { manifestSink } from '../transfer/manifest-store.ts'
 import { readVersion } from '../transfer/read-version.ts'
 import { type ListingSummary, listSource, type SourceFile, summarize } from '../transfer/source.ts'
+import {
+  findRecords,
+  keepRecords,
+  listCopied,
+  locationId,
+  objectState,
+  RecordWriter,
+  readRecords,
+} from '../transfer/source-record.ts'
 import { bucketOf, sameBucket } from './bucket.ts'
 import type { DoneOf, MoveDeps, SpecOf } from './deps.ts'
 import { MoveFailure } from './failure.ts'
+import { importDirectory } from './import-directory.ts'
+import type { ImportRecord } from './import-file.ts'
 import { importLines } from './import-lines.ts'
-import { chooseMode } from './import-mode.ts'
+import { chooseMode, copyOnly } from './import-mode.ts'
 import { recordOf } from './record.ts'
 import { verifyStored } from './verify-stored.ts'
 
+const isBucket = ({ s3, gcs }: MoveLocation): boolean => s3 !== undefined || gcs !== undefined
+
 /** A source that holds the store would be imported into itself, and grow with every version. */
 const checkApart = ({ source, store, exclude }: SpecOf<'Import'>): void => {
-  if (!sameBucket(source, store) || !store.prefix.startsWith(source.prefix)) return
+  const sameClaim = source.directory !== undefined && source.directory.label === store.directory?.label
+  if (!sameClaim && !sameBucket(source, store)) return
+  if (!store.prefix.startsWith(source.prefix)) return
   const inside = store.prefix.slice(source.prefix.length)
   if (exclude?.length && !makeFilter({ exclude })(`${inside}data/v1/file`)) return
   const message = `the store's prefix ${store.prefix} lies inside the source's prefix: exclude "${inside}**" from the source, or choose another store prefix`
   throw new MoveFailure('InvalidSpec', message)
+}
+
+/** What earlier looks at this source wrote down, and what this one does. */
+const openRecord = async (
+  { source, store: { prefix }, intent: { sequence } }: SpecOf<'Import'>,
+  store: ObjectStore,
+  byVersion: boolean,
+  signal: AbortSignal,
+): Promise<ImportRecord> => {
+  const { s3, gcs } = source
+  const place = { prefix, location: locationId([s3?.endpoint, s3?.bucket, gcs?.endpoint, gcs?.bucket, source.prefix]) }
+  const records = await findRecords(store, place, signal)
+  const attempt = 1 + Math.max(0, ...records.filter((one) => one.sequence === sequence).map((one) => one.attempt))
+  const writer = new RecordWriter(store, { ...place, sequence }, attempt, signal)
+  return {
+    read: () => readRecords(store, records, sequence, signal),
+    copied: () => listCopied(store, dataPrefix(prefix, sequence), signal),
+    stateOf: (object) => objectState(object, byVersion),
+    add: (line) => writer.add(line),
+    flush: () => writer.flush(),
+    finish: async (mode) => {
+      await writer.flush()
+      // A manifest that refers to objects says as much of them as a record does.
+      await keepRecords(store, prefix, mode === 'Copy' ? writer.keys : [], signal)
+    },
+  }
 }
 
 /** Lets files through and keeps the summary that the listing ends with. */
@@ -68,8 +111,11 @@ export const runImport = async (deps: MoveDeps, spec: SpecOf<'Import'>): Promise
 
   checkApart(spec)
   const sourceStore = await deps.openStore(spec.source)
+  if (spec.source.directory !== undefined) return importDirectory(deps, spec, store, sourceStore)
   const source = { store: sourceStore, prefix: spec.source.prefix, rules: spec }
-  const chosen = await chooseMode(spec.mode, sourceStore, spec.source.prefix, signal)
+  const chosen = isBucket(spec.source)
+    ? await chooseMode(spec.mode, sourceStore, spec.source.prefix, signal)
+    : copyOnly(spec.mode, sourceStore.name)
   const listing = { versions: chosen.byVersion, signal }
   const planned = await summarize(source, listing)
   progress.expect(planned.objects, planned.bytes)
@@ -77,8 +123,10 @@ export const runImport = async (deps: MoveDeps, spec: SpecOf<'Import'>): Promise
 
   await claimDirectory(store, prefix, dataset, () => new Date(intent.createdAt), signal)
   await store.abortUploads(dataPrefix(prefix, intent.sequence), signal)
+  const recorded = await openRecord(spec, store, chosen.byVersion, signal)
   const world = {
     ...chosen,
+    recorded,
     source: { store: sourceStore, bucket: bucketOf(spec.source) ?? '' },
     store,
     prefix,
@@ -101,6 +149,7 @@ export const runImport = async (deps: MoveDeps, spec: SpecOf<'Import'>): Promise
   if (entries === undefined) {
     // An earlier attempt may have seen a change that is no more.
     await verifyStored(store, prefix, intent.sequence, none(), signal)
+    await recorded.finish(chosen.mode)
     const { fingerprint, skipped, objects, bytes } = summary
     const { digest, root } = parent!
     return { ...said, outcome: 'Unchanged', digest, root, files: objects, bytes, fingerprint, skipped }
@@ -109,6 +158,7 @@ export const runImport = async (deps: MoveDeps, spec: SpecOf<'Import'>): Promise
   await verifyStored(store, prefix, intent.sequence, readVersion(store, prefix, rootDigest, signal), signal)
   // Once more: the start of an upload may have been on its way when the attempt that sent it was killed.
   await store.abortUploads(dataPrefix(prefix, intent.sequence), signal)
+  await recorded.flush()
   const record = recordOf(spec, {
     root: rootDigest,
     digest: root.digest,
@@ -117,6 +167,7 @@ export const runImport = async (deps: MoveDeps, spec: SpecOf<'Import'>): Promise
     import: chosen.mode,
   })
   const committed = await commit(store, prefix, record, { builtOn: parent?.sequence, now: deps.now }, signal)
+  await recorded.finish(chosen.mode)
   return {
     ...said,
     outcome: 'Committed',

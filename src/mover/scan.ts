@@ -1,6 +1,9 @@
-import { summarize } from '../transfer/source.ts'
+import type { MoveLocation } from '../api/move.ts'
+import type { ObjectStore } from '../stores/object-store.ts'
+import { type SourceRules, summarize } from '../transfer/source.ts'
 import { answers } from './answers.ts'
 import type { DoneOf, MoveDeps, SpecOf } from './deps.ts'
+import { surveyDirectory } from './directory-source.ts'
 import { failureOf, type MoveFailure } from './failure.ts'
 import { namesOf } from './result.ts'
 
@@ -27,15 +30,20 @@ const sentenceOf = (failure: MoveFailure): string => {
   return names.length < 2 ? failure.message : `${failure.message} (${names.join(', ')})`
 }
 
+const listingOf = async (store: ObjectStore, location: MoveLocation, rules: SourceRules, signal: AbortSignal) => {
+  if (location.directory === undefined) return summarize({ store, prefix: location.prefix, rules }, { signal })
+  const { files: objects, bytes, fingerprint } = await surveyDirectory(store, location, rules, '', signal)
+  return { objects, bytes, fingerprint }
+}
+
 const scanOne = async (deps: MoveDeps, item: Item, limit: number): Promise<Looked> => {
   const { source: location, fingerprint: before, ...rules } = item
   const { dataset } = rules
   const late = AbortSignal.timeout(limit)
   try {
     const store = await deps.openStore(location)
-    const source = { store, prefix: location.prefix, rules }
     const signal = AbortSignal.any([deps.signal, late])
-    const { objects, bytes, fingerprint } = await summarize(source, { signal })
+    const { objects, bytes, fingerprint } = await listingOf(store, location, rules, signal)
     deps.progress.files(1)
     return fingerprint === before ? true : { objects, bytes, fingerprint }
   } catch (error) {

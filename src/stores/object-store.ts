@@ -10,6 +10,8 @@ export interface ListedObject {
   version?: string
   /** milliseconds since 1970 */
   modified?: number
+  /** What its bytes must be, where somebody declares it beforehand; lower-case hex. */
+  sha256?: string
 }
 
 /** What a store says of an object when it is read or written. */
@@ -119,6 +121,8 @@ export interface ObjectStore {
   readonly name: string
   /** Objects that are worth having under way at once; a store that adapts changes it as it goes. */
   readonly width: number
+  /** Where objects are files: the directory that keys are paths under. */
+  readonly directory?: string
   /** In the byte order of UTF-8 keys, page by page. `versions`: also asks for the current version id of each object (no request per object; S3 says `null` where it keeps none). */
   list(
     prefix: string,

@@ -1,11 +1,10 @@
 import { join } from 'node:path'
+import { type MountedAddress, openMounted } from './mounted.ts'
 import { type ObjectStore, StoreError } from './object-store.ts'
 import type { RetryPolicy } from './retry.ts'
 
-/** Where a store is and who asks: structurally a MoveLocation. No secret in it. */
-export interface StoreAddress {
-  /** Names the directories of credentials and authorities. */
-  name: string
+/** Where a store is and who asks: structurally a MoveLocation. No secret in it. Its name is that of its directories of credentials and authorities, and of its mount. */
+export interface StoreAddress extends MountedAddress {
   s3?:
     | {
         bucket: string
@@ -26,12 +25,16 @@ export interface OpenDeps {
   caDir: string
   /** A PEM file with authorities to trust whatever the address says. */
   caFile?: string | undefined
+  /** Where a location's volume, ConfigMap or document is mounted. */
+  mountOf?: ((name: string) => string) | undefined
   retry?: RetryPolicy | undefined
   stall?: number | undefined
 }
 
 /** Opens the store of an address. Fails with `no-credentials` when its files are missing, with `invalid` for a kind that it doesn't know. */
 export const openStore = async (deps: OpenDeps, address: StoreAddress): Promise<ObjectStore> => {
+  const mounted = deps.mountOf && openMounted(deps, address, deps.mountOf(address.name))
+  if (mounted !== undefined) return mounted
   const directory = join(deps.credentialsDir, address.name)
   const caFile = address.customCA ? join(deps.caDir, address.name, 'ca.crt') : deps.caFile
   const options = {

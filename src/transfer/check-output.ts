@@ -1,6 +1,8 @@
 import { joinEntries } from '../manifest/diff.ts'
+import type { Entry } from '../manifest/types.ts'
 import { MoveFailure } from '../mover/failure.ts'
 import { isPlaced, type Output, placed } from './collect-output.ts'
+import type { Filter } from './filter.ts'
 import { type JournalLine, sameStamp } from './journal.ts'
 import { forEach } from './pool.ts'
 import { reading, walkReadable } from './survey.ts'
@@ -21,9 +23,14 @@ const unchanged = async (data: string, found: Found, line: JournalLine, signal: 
 }
 
 /** Walks again: every file as when it was hashed, none new and none gone; otherwise `WritersActive` naming it. */
-export const checkQuiet = (data: string, journal: AsyncIterable<JournalLine>, signal: AbortSignal): Promise<void> =>
+export const checkQuiet = (
+  data: string,
+  journal: AsyncIterable<JournalLine>,
+  signal: AbortSignal,
+  wanted?: Filter,
+): Promise<void> =>
   forEach(
-    joinEntries(walkReadable(data, signal), journal),
+    joinEntries(walkReadable(data, signal, wanted), journal),
     width,
     async ({ a, b }, stop) => {
       if (b === undefined) throw writersActive(a!.p, 'appeared')
@@ -34,6 +41,28 @@ export const checkQuiet = (data: string, journal: AsyncIterable<JournalLine>, si
   )
 
 const needsObject = ({ entry }: JournalLine) => entry.l === undefined && entry.o === undefined && entry.u === undefined
+
+/** Reads every file once more, whatever its times say, and gives the names of those that are not what the journal says. */
+export const checkTwice = async (
+  data: string,
+  journal: AsyncIterable<JournalLine>,
+  signal: AbortSignal,
+  wanted?: Filter,
+): Promise<string[]> => {
+  const changed: string[] = []
+  const look = async ({ a, b }: { a?: Found; b?: JournalLine }, stop: AbortSignal) => {
+    const same = a !== undefined && b !== undefined && (await sameBytes(data, a, b.entry, stop))
+    if (!same) changed.push((a ?? b)!.p)
+  }
+  await forEach(joinEntries(walkReadable(data, signal, wanted), journal), width, look, signal)
+  return changed.sort()
+}
+
+const sameBytes = async (data: string, found: Found, entry: Entry, signal: AbortSignal): Promise<boolean> => {
+  if (found.kind === 'link') return entry.l === found.target
+  if (found.kind !== 'file' || entry.s !== found.size) return false
+  return (await hashFile(`${data}/${found.p}`, found.size, signal).catch(() => undefined)) === entry.h
+}
 
 /** Lists data/v<N>/: what the version needs must be there as it was uploaded, and what it doesn't need is removed. */
 export const checkPlaced = async (

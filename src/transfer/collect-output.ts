@@ -4,8 +4,10 @@ import type { Entry } from '../manifest/types.ts'
 import type { Progress } from '../mover/progress.ts'
 import type { ListedObject, ObjectStore } from '../stores/object-store.ts'
 import { makeBudget } from './budget.ts'
+import type { Filter } from './filter.ts'
 import { type JournalLine, type JournalWriter, sameStamp } from './journal.ts'
 import { mapOrdered } from './pool.ts'
+import { fileState, type Recorded } from './source-record.ts'
 import { reading, walkReadable } from './survey.ts'
 import { hashFile } from './tree.ts'
 import { uploadFile } from './upload.ts'
@@ -19,6 +21,10 @@ export interface Output {
   sequence: number
   /** The version that the writer started from: its number and entries. */
   base?: { sequence: number; entries: () => AsyncIterable<Entry> }
+  /** Which paths belong to the version; absent: all. */
+  wanted?: Filter
+  /** What is known of files from an earlier version of the same directory. */
+  recorded?: () => AsyncIterable<Recorded>
 }
 
 /** Files under way at a time, and the bytes of them that may be in memory. */
@@ -47,6 +53,7 @@ interface Known {
   line?: JournalLine
   object?: Placed
   base?: Entry
+  recorded?: Recorded
   found?: Found
 }
 
@@ -56,7 +63,7 @@ async function* knowledge(
   earlier: AsyncIterable<JournalLine>,
   signal: AbortSignal,
 ): AsyncGenerator<Known> {
-  async function* nothing(): AsyncGenerator<Entry> {}
+  async function* nothing(): AsyncGenerator<never> {}
   async function* sides<A extends { p: string }, B extends { p: string }, K extends string, L extends string>(
     left: AsyncIterable<A>,
     k: K,
@@ -67,10 +74,18 @@ async function* knowledge(
       yield { p: (a ?? b)!.p, [k]: a, [l]: b } as { p: string } & Record<K, A | undefined> & Record<L, B | undefined>
   }
   const stored = sides(earlier, 'line', placed(output, signal), 'object')
-  const before = sides(stored, 'stored', output.base?.entries() ?? nothing(), 'base')
-  for await (const { p, found, before: old } of sides(walkReadable(output.data, signal), 'found', before, 'before')) {
+  const before = sides<Entry, Recorded, 'base', 'recorded'>(
+    output.base?.entries() ?? nothing(),
+    'base',
+    output.recorded?.() ?? nothing(),
+    'recorded',
+  )
+  const known = sides(stored, 'stored', before, 'before')
+  const all = walkReadable(output.data, signal, output.wanted)
+  for await (const { p, found, known: old } of sides(all, 'found', known, 'known')) {
     if (found === undefined) continue
-    yield { p, found, ...defined({ line: old?.stored?.line, object: old?.stored?.object, base: old?.base }) }
+    const { line, object } = old?.stored ?? {}
+    yield { p, found, ...defined({ line, object, base: old?.before?.base, recorded: old?.before?.recorded }) }
   }
 }
 
@@ -116,7 +131,8 @@ export const collectOutput = async (
       return known.line!
     }
     if (base !== undefined && known.base?.h !== undefined && known.base.s === found.size) {
-      const sha256 = await reading(p, () => hashFile(`${data}/${p}`, found.size, stop))
+      const recorded = known.recorded?.state === fileState(found) ? known.recorded.h : undefined
+      const sha256 = recorded ?? (await reading(p, () => hashFile(`${data}/${p}`, found.size, stop)))
       if (sha256 === known.base.h) {
         progress.bytes(found.size)
         return { p, entry: sameAsBase(known.base, base.sequence, found.executable), stamp }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { Readable } from 'node:stream'
-import type { ObjectStore } from '../stores/object-store.ts'
+import type { ObjectStore, Transferred } from '../stores/object-store.ts'
 import { type Pinned, readPinned, untilSound } from './read-object.ts'
 
 /** One pass over bytes as the ranges that an upload asks for, one after the other; hashes on the way. Holds no more than the chunk at hand. */
@@ -48,7 +48,7 @@ class Ranges {
 }
 
 /**
- * Copies an object in one pass and returns its sha256. Whether the bytes were sound is known only after the last of them: a copy of damaged ones is
+ * Copies an object in one pass and returns its sha256, and what the store says of the copy. Whether the bytes were sound is known only after the last of them: a copy of damaged ones is
  * removed, and made once more.
  */
 export const copyObject = (
@@ -56,7 +56,7 @@ export const copyObject = (
   to: { store: ObjectStore; key: string },
   see: (bytes: number) => void,
   signal: AbortSignal,
-): Promise<string> =>
+): Promise<Transferred> =>
   untilSound(async () => {
     const ranges = new Ranges(readPinned(source, signal))
     const open = (offset: number, length: number) => {
@@ -64,9 +64,9 @@ export const copyObject = (
       return ranges.open(offset, length)
     }
     try {
-      await to.store.upload(to.key, source.object.size, open, { signal })
+      const info = await to.store.upload(to.key, source.object.size, open, { signal })
       try {
-        return await ranges.finish()
+        return { sha256: await ranges.finish(), info }
       } catch (error) {
         await to.store.remove([to.key])
         throw error

@@ -32,7 +32,8 @@ export interface Source {
   rules: SourceRules
 }
 
-const filterOf = (rules: SourceRules): Filter => {
+/** The filter of a source's globs. */
+export const filterOf = (rules: SourceRules): Filter => {
   try {
     return makeFilter(rules)
   } catch {

@@ -2,6 +2,7 @@ import { constants } from 'node:fs'
 import { access } from 'node:fs/promises'
 import { linkProblem, pathProblem } from '../manifest/paths.ts'
 import { MoveFailure } from '../mover/failure.ts'
+import type { Filter } from './filter.ts'
 import { LookAlikes } from './look-alikes.ts'
 import { forEach } from './pool.ts'
 import { type Found, walk } from './walk.ts'
@@ -53,9 +54,14 @@ export interface Survey {
 
 /**
  * Looks through a volume before a byte is uploaded: what can't be in a version, or can't be read, ends it here, by name.
- * `dataPrefix`: where the files will lie in the store.
+ * `dataPrefix`: where the files will lie in the store. `seen` is told of everything in the order of the walk.
  */
-export const survey = async (data: string, dataPrefix: string, signal: AbortSignal): Promise<Survey> => {
+export const survey = async (
+  data: string,
+  dataPrefix: string,
+  signal: AbortSignal,
+  look: { wanted?: Filter; seen?: (found: Found) => void } = {},
+): Promise<Survey> => {
   const lookAlikes = new LookAlikes()
   const seen: Survey = { files: 0, bytes: 0, warnings: lookAlikes.found }
   const bad: { path: string; problem: string }[] = []
@@ -70,7 +76,7 @@ export const survey = async (data: string, dataPrefix: string, signal: AbortSign
     const refused = await access(`${data}/${found.p}`, constants.R_OK).then(() => false, denied)
     if (refused && (unread === undefined || found.p < unread)) unread = found.p
   }
-  const all = walkReadable(data, signal)
+  const all = watched(walkReadable(data, signal, look.wanted), look.seen)
   await forEach(all, width, check, signal)
   if (unread !== undefined) throw unreadable(unread)
   if (bad.length === 0) return seen
@@ -83,10 +89,17 @@ export const survey = async (data: string, dataPrefix: string, signal: AbortSign
   )
 }
 
-/** A walk that names a directory which may not be read as a file would be. */
-export async function* walkReadable(data: string, signal: AbortSignal): AsyncGenerator<Found> {
+async function* watched(all: AsyncGenerator<Found>, seen: ((found: Found) => void) | undefined): AsyncGenerator<Found> {
+  for await (const found of all) {
+    seen?.(found)
+    yield found
+  }
+}
+
+/** A walk that names a directory which may not be read as a file would be. `wanted`: of all there is, these paths count. */
+export async function* walkReadable(data: string, signal: AbortSignal, wanted?: Filter): AsyncGenerator<Found> {
   try {
-    yield* walk(data, { signal })
+    for await (const found of walk(data, { signal })) if (wanted?.(found.p) ?? true) yield found
   } catch (error) {
     if (!denied(error)) throw error
     const path = (error as NodeJS.ErrnoException).path ?? data

@@ -136,3 +136,50 @@ test('settings of the Dataset win over those of the config, our labels over thei
   expect(pod.nodeSelector).toEqual({ disk: 'fast' })
   expect(metadata.labels).toMatchObject({ team: 'a', 'granary.dev/role': 'mover' })
 })
+
+test('what a location needs is mounted: a store writable and given to the mover, a source read-only in every way', () => {
+  const store = moverAccess('store', {
+    directory: { kind: 'claim', label: 'claim s' },
+    prefix: '',
+    mount: { claimName: 's', readOnly: false },
+  })
+  const source = moverAccess('source', {
+    directory: { kind: 'claim', label: 'claim w' },
+    prefix: '',
+    mount: { claimName: 'w', readOnly: true },
+  })
+  const pod = template({ locations: [store, source] }).spec
+  expect(pod.volumes).toContainEqual({ name: 'location-store', persistentVolumeClaim: { claimName: 's' } })
+  expect(pod.volumes).toContainEqual({
+    name: 'location-source',
+    persistentVolumeClaim: { claimName: 'w', readOnly: true },
+  })
+  const mounts = pod.containers[0]?.volumeMounts
+  expect(mounts).toContainEqual({ name: 'location-store', mountPath: '/store', readOnly: false })
+  expect(mounts).toContainEqual({ name: 'location-source', mountPath: '/sources/source', readOnly: true })
+  expect(pod.securityContext).toMatchObject({ fsGroup: 65532, fsGroupChangePolicy: 'OnRootMismatch' })
+  // A writer's volume in the same pod would be given to the mover too.
+  const finalizing = template({ locations: [store], data: { claimName: 'out', readOnly: true } }).spec
+  expect(finalizing.securityContext).not.toHaveProperty('fsGroup')
+})
+
+test('a ConfigMap may be missing; long lists travel in an annotation, not in the environment', () => {
+  const map = moverAccess('source', { configMap: { name: 'labels' }, prefix: '', mount: { configMapName: 'labels' } })
+  expect(template({ locations: [map] }).spec.volumes).toContainEqual({
+    name: 'location-source',
+    configMap: { name: 'labels', optional: true },
+  })
+  const text = JSON.stringify({ inline: { a: 'x'.repeat(100_000) } })
+  const listed = moverAccess('source', { document: 'inline', prefix: '', mount: { document: text } })
+  const { metadata, spec: pod } = template({ locations: [listed] }) as PodTemplate & {
+    metadata: { annotations: object }
+  }
+  expect(metadata.annotations).toEqual({ 'granary.dev/document-source': text })
+  expect(pod.volumes).toContainEqual({
+    name: 'location-source',
+    downwardAPI: {
+      items: [{ path: 'document', fieldRef: { fieldPath: "metadata.annotations['granary.dev/document-source']" } }],
+    },
+  })
+  expect(pod.containers[0]?.env[0]?.value.length).toBeLessThan(1000)
+})

@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { MoveResult, MoveSpec } from '../../src/api/move.ts'
+import { type MoveResult, type MoveSpec, mountOf } from '../../src/api/move.ts'
 
 const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
 
@@ -20,6 +20,8 @@ export interface MoverEnd {
 /** A mover program as a pod has it, but for its root: /data, /credentials and the termination message lie in a directory. */
 export interface MoverPod {
   readonly data: string
+  /** Where a location's volume, ConfigMap or document is mounted. */
+  mount(name: string): string
   /** Starts it. `kill` sends a signal to it, `ended` resolves when it is gone. */
   start(spec: MoveSpec, wrapper?: string[]): { kill(signal: NodeJS.Signals): void; ended: Promise<MoverEnd> }
   run(spec: MoveSpec, wrapper?: string[]): Promise<MoverEnd>
@@ -65,6 +67,7 @@ export const moverPod = async (
   }
   return {
     data,
+    mount: (name) => root + mountOf(name),
     start,
     run: (spec, wrapper) => start(spec, wrapper).ended,
     remove: () => rm(root, { recursive: true, force: true }),

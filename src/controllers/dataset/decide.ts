@@ -9,7 +9,9 @@ import { importChanges } from './decide/imports.ts'
 import { checkLimits } from './decide/limits.ts'
 import { giveNumbers, settleReservations } from './decide/numbers.ts'
 import { openOutputs } from './decide/outputs.ts'
+import { keepShare, keepWhileShared, tellMounted } from './decide/share.ts'
 import { settleStore } from './decide/store.ts'
+import { keepStoreClaim } from './decide/store-claim.ts'
 import { summarize } from './decide/summary.ts'
 import { sync } from './decide/sync.ts'
 import { keepVolumes } from './decide/volumes.ts'
@@ -20,8 +22,11 @@ const stopWhenLeaving: Step = (world) => (world.dataset.metadata.deletionTimesta
 /** In this order; the first that stops leaves the rest to a later round. */
 const steps: Step[] = [
   tellHistory,
+  keepShare,
   checkLimits,
+  tellMounted,
   settleStore,
+  keepStoreClaim,
   adopt,
   settleReservations,
   giveNumbers,
@@ -34,7 +39,7 @@ const steps: Step[] = [
 
 /** The plan for one Dataset. Its status is written only if it changed, and only if nobody else wrote the Dataset since it was read: numbers must not race. */
 export const decide = (world: World): Plan => {
-  const first = keepWhileOpen(world)
+  const first = keepWhileOpen(world) ?? keepWhileShared(world)
   if (first) return first
   const draft = newDraft(world)
   if (world.alias !== undefined && world.problem === undefined) followAlias(world, draft, world.alias)

@@ -4,7 +4,7 @@ import { entriesOf } from '../../desired/look.ts'
 import type { PodObject } from '../../desired/objects.ts'
 import type { Controller, KubeObject, Watching } from '../../kube/types.ts'
 import { decide } from './decide.ts'
-import { datasetOfClaim, datasetOfVersion, indexes, versionsNamedBy } from './indexes.ts'
+import { datasetOfClaim, datasetOfVersion, datasetOfVolume, indexes, versionsNamedBy } from './indexes.ts'
 import { observe } from './observe.ts'
 import { claimNamesOf } from './pods.ts'
 import type { DatasetConfig, World } from './world.ts'
@@ -84,6 +84,7 @@ export const datasetController = (config: DatasetConfig): Controller<World> => {
       { kind: kinds.Pod, keys: both(known.pod) },
       { kind: kinds.Namespace, keys: (object) => known.namespace(object) },
       { kind: kinds.StorageProvider, keys: both(known.provider) },
+      { kind: kinds.Volume, keys: both(datasetOfVolume) },
     ],
     observe: (reader, key, now) => observe(config, reader, key, now),
     decide,

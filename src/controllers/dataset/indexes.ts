@@ -3,6 +3,7 @@ import * as kinds from '../../api/kinds.ts'
 import { annotations, labels, parseVersionName } from '../../api/names.ts'
 import { entriesOf } from '../../desired/look.ts'
 import type { ClaimObject, PodObject } from '../../desired/objects.ts'
+import type { Volume } from '../../desired/volumes.ts'
 import type { IndexFunction, KubeObject } from '../../kube/types.ts'
 import { claimNamesOf } from './pods.ts'
 
@@ -27,10 +28,18 @@ export const datasetOfVersion: IndexFunction = (object) => [
 export const datasetOfClaim: IndexFunction = (object) => {
   const source = (object as ClaimObject).spec?.dataSourceRef
   const { labels: own, namespace } = object.metadata
-  if (own?.[labels.role] === 'version' && own[labels.dataset]) return [inNamespace(object, own[labels.dataset] ?? '')]
+  if (['version', 'source'].includes(own?.[labels.role] ?? '') && own?.[labels.dataset])
+    return [inNamespace(object, own[labels.dataset] ?? '')]
   if (source?.apiGroup !== kinds.group || source.kind !== kinds.Dataset.kind) return []
   const from = object.metadata.annotations?.[annotations.fromNamespace] ?? source.namespace ?? namespace
   return from === namespace ? [inNamespace(object, source.name)] : []
+}
+
+/** The Dataset that a volume was made for, of a share or of a directory of the nodes. */
+export const datasetOfVolume: IndexFunction = (object) => {
+  const { [labels.role]: role, [labels.dataset]: dataset } = object.metadata.labels ?? {}
+  const namespace = (object as Volume).spec?.claimRef?.namespace
+  return role === 'source' && dataset !== undefined && namespace !== undefined ? [`${namespace}/${dataset}`] : []
 }
 
 /** Datasets whose read-only claims `<dataset>-v<N>` a pod names. */

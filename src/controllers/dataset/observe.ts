@@ -1,16 +1,19 @@
 import { type Dataset, DatasetSpec } from '../../api/dataset.ts'
 import type { DatasetVersion } from '../../api/dataset-version.ts'
 import * as kinds from '../../api/kinds.ts'
-import { claimName, labels, parseVersionName } from '../../api/names.ts'
+import { claimName, finalizers, labels, parseVersionName } from '../../api/names.ts'
 import { parseSpec } from '../../api/schema.ts'
 import type { StorageProvider } from '../../api/storage-provider.ts'
 import { needsEvents } from '../../desired/attempt.ts'
 import type { ClaimObject, EventObject, JobObject, PodObject } from '../../desired/objects.ts'
+import { shareNames } from '../../desired/share.ts'
+import type { Claim, Volume } from '../../desired/volumes.ts'
 import type { KubeObject, Reader } from '../../kube/types.ts'
 import { observeAlias } from './alias.ts'
 import { attemptInput } from './decide/mover.ts'
+import { storeOf } from './decide/store.ts'
 import { index, versionsNamedBy } from './indexes.ts'
-import { claimNamesOf } from './pods.ts'
+import { claimNamesOf, writersOf } from './pods.ts'
 import type { DatasetConfig, World } from './world.ts'
 
 const isMover = (pod: PodObject): boolean => pod.metadata.labels?.[labels.role] === 'mover'
@@ -71,6 +74,41 @@ const lookersOf = async (reader: Reader, looks: JobObject[]): Promise<PodObject[
   return found.flat()
 }
 
+/** The claim that is the source, and who may write to it. */
+const sourceClaimOf = async (
+  reader: Reader,
+  namespace: string,
+  { source }: DatasetSpec,
+): Promise<Pick<World, 'sourceClaim' | 'sourceWriters'>> => {
+  if (source?.claim === undefined) return { sourceWriters: [] }
+  const { name } = source.claim
+  const [sourceClaim, pods] = await Promise.all([
+    reader.get<ClaimObject>(kinds.Claim, namespace, name),
+    reader.byIndex<PodObject>(kinds.Pod, index.podsByClaim, `${namespace}/${name}`),
+  ])
+  return { sourceClaim, sourceWriters: writersOf(pods, name) }
+}
+
+/** What there is of a share, as long as there may be something of it. */
+const sharesOf = async (
+  reader: Reader,
+  { metadata }: Dataset,
+  { source }: DatasetSpec,
+): Promise<Pick<World, 'shareClaims' | 'shareVolumes'>> => {
+  const guarded = metadata.finalizers?.includes(finalizers.share) ?? false
+  if (!guarded && source?.nfs === undefined && source?.hostPath === undefined)
+    return { shareClaims: [], shareVolumes: [] }
+  const { claims, volumes } = shareNames(metadata.name, metadata.uid ?? '')
+  const [found, there] = await Promise.all([
+    Promise.all(claims.map((name) => reader.get<Claim>(kinds.Claim, metadata.namespace, name))),
+    Promise.all(volumes.map((name) => reader.get<Volume>(kinds.Volume, undefined, name))),
+  ])
+  return {
+    shareClaims: found.filter((claim) => claim !== undefined),
+    shareVolumes: there.filter((volume) => volume !== undefined),
+  }
+}
+
 export const observe = async (
   config: DatasetConfig,
   reader: Reader,
@@ -115,6 +153,12 @@ export const observe = async (
     looks,
     lookers: await lookersOf(reader, looks),
     providers,
+    ...(await sourceClaimOf(reader, namespace, spec)),
+    ...(await sharesOf(reader, dataset, spec)),
   }
+  const store = storeOf(world)
+  const claim = 'location' in store ? store.location.mount : undefined
+  if (claim !== undefined && 'claimName' in claim)
+    world.storeClaim = await reader.get<ClaimObject>(kinds.Claim, namespace, claim.claimName)
   return { ...world, events: await eventsOf(reader, world) }
 }

@@ -26,3 +26,14 @@ export const mayWrite = (pod: PodObject, claim: string): boolean => {
       volumeDevices?.some((device) => names.includes(device.name)),
   )
 }
+
+/** Tekton keeps the pods of a PipelineRun on one node by a pod that mounts their claims and does nothing. */
+const isAffinityAssistant = ({ metadata }: PodObject): boolean =>
+  metadata.labels?.['app.kubernetes.io/component'] === 'affinity-assistant'
+
+/** Names of the pods that may write to a claim now. */
+export const writersOf = (pods: readonly PodObject[], claim: string): string[] =>
+  pods
+    .filter((pod) => !hasEnded(pod) && !isAffinityAssistant(pod) && mayWrite(pod, claim))
+    .map((pod) => pod.metadata.name)
+    .sort()

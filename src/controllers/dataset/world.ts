@@ -4,11 +4,16 @@ import type { StorageProvider } from '../../api/storage-provider.ts'
 import type { ApiLocation } from '../../desired/location.ts'
 import type { MoverConfig } from '../../desired/mover-job.ts'
 import type { ClaimObject, EventObject, JobObject, PodObject } from '../../desired/objects.ts'
+import type { Claim, Volume } from '../../desired/volumes.ts'
 
 /** What the operator's config says to this controller. */
 export interface DatasetConfig extends MoverConfig {
-  /** The store of Datasets that name none, in namespaces without a default StorageProvider. */
-  defaultStore?: ApiLocation | undefined
+  /** The store of Datasets that name none, in namespaces without a default StorageProvider; a claim is made there. */
+  defaultStore?:
+    | (ApiLocation & { claim?: { storageClassName?: string | undefined; size: string } | undefined })
+    | undefined
+  /** What hostPath sources must be under. */
+  allowHostPath?: readonly string[] | undefined
   /** Of volumes whose Dataset says nothing; absent: the cluster's default. */
   defaultStorageClass?: string | undefined
 }
@@ -54,4 +59,13 @@ export interface World {
   lookers: PodObject[]
   /** Of the namespace. */
   providers: StorageProvider[]
+  /** The claim that `spec.source.claim` names. */
+  sourceClaim?: ClaimObject | undefined
+  /** Pods that may write to it now. */
+  sourceWriters: string[]
+  /** The claim that is the store, where the store is one. */
+  storeClaim?: ClaimObject | undefined
+  /** Claims and volumes through which a share or a directory of the nodes is read, as they are. */
+  shareClaims: Claim[]
+  shareVolumes: Volume[]
 }

@@ -4,12 +4,11 @@ import { parseSpec } from '../../api/schema.ts'
 import { type StorageProvider, StorageProviderSpec } from '../../api/storage-provider.ts'
 import { needsEvents } from '../../desired/attempt.ts'
 import { entriesOf, lookInput } from '../../desired/look.ts'
-import type { MoverConfig } from '../../desired/mover-job.ts'
 import type { EventObject, JobObject, PodObject } from '../../desired/objects.ts'
 import type { Controller, IndexFunction, KubeObject, Reader } from '../../kube/types.ts'
 import { wantsProbe, wantsScan } from './decide/wants.ts'
 import { decide } from './decide.ts'
-import type { World } from './world.ts'
+import type { LookConfig, World } from './world.ts'
 
 const index = { jobs: 'look.jobs', pods: 'look.pods' } as const
 
@@ -44,7 +43,7 @@ const readable = <T extends KubeObject, S>(
  * Scans of sources and probes of stores, of one namespace at a time: one Job for all that are due, one identity and the same settings. Who wants one says so in its
  * own status, and reads the answer from the Job.
  */
-export const lookController = (config: MoverConfig): Controller<World> => ({
+export const lookController = (config: LookConfig): Controller<World> => ({
   name: 'look',
   watches: [
     { kind: kinds.Dataset, keys: namespaceOf },

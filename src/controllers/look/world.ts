@@ -3,11 +3,17 @@ import type { StorageProvider, StorageProviderSpec } from '../../api/storage-pro
 import type { MoverConfig } from '../../desired/mover-job.ts'
 import type { EventObject, JobObject, PodObject } from '../../desired/objects.ts'
 
+/** What the operator's config says to this controller. */
+export interface LookConfig extends MoverConfig {
+  /** What hostPath sources must be under. */
+  allowHostPath?: readonly string[] | undefined
+}
+
 /** Everything that wants to be looked at in one namespace, and who looks already. */
 export interface World {
   /** Milliseconds since 1970. */
   now: number
-  config: MoverConfig
+  config: LookConfig
   namespace: string
   /** Those that want a look, and whose spec can be read. */
   datasets: { object: Dataset; spec: DatasetSpec }[]

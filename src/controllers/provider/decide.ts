@@ -2,6 +2,7 @@ import { type ConditionUpdate, findCondition, removeCondition, setCondition } fr
 import * as kinds from '../../api/kinds.ts'
 import { finalizers } from '../../api/names.ts'
 import type { StorageProvider, StorageProviderStatus } from '../../api/storage-provider.ts'
+import { directoryPrefix } from '../../desired/location.ts'
 import type { JsonPatchOp, Plan } from '../../kube/types.ts'
 import { sameJson, withoutNothing } from '../../lib/equal.ts'
 import { type Outcome, probe } from './decide/probe.ts'
@@ -62,7 +63,6 @@ type Why = Pick<ConditionUpdate, 'reason' | 'message'>
 /** What only the user can mend. */
 const stalled = (world: World): Why | undefined => {
   if (world.problem !== undefined) return { reason: 'InvalidSpec', message: world.problem }
-  if (world.spec?.claim) return { reason: 'Unsupported', message: 'Not supported yet: spec.claim: use s3 or gcs.' }
   const earlier = earlierDefault(world)
   return earlier === undefined
     ? undefined
@@ -97,7 +97,8 @@ const summary = (
   ]
 }
 
-const describe = ({ s3, gcs, prefix = '' }: NonNullable<World['spec']>): string | undefined => {
+const describe = ({ s3, gcs, claim, prefix = '' }: NonNullable<World['spec']>): string | undefined => {
+  if (claim) return `claim ${claim.name}/${directoryPrefix(claim.path)}${prefix}`
   if (s3) return `s3://${s3.bucket}/${prefix}`
   return gcs ? `gs://${gcs.bucket}/${prefix}` : undefined
 }

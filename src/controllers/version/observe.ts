@@ -13,7 +13,7 @@ import { claimNameOf } from './decide/claims.ts'
 import { attemptInput } from './decide/move.ts'
 import { isVerifying } from './decide/verify.ts'
 import { index } from './indexes.ts'
-import { claimNamesOf, isWriter } from './pods.ts'
+import { claimNamesOf, isWriter, writersOf } from './pods.ts'
 import { knownUsers, type User } from './users.ts'
 import type { VersionConfig, World } from './world.ts'
 import { kindOfWriter, knownController } from './writers.ts'
@@ -106,6 +106,22 @@ const verifyClaimOf = async (reader: Reader, { metadata, status }: DatasetVersio
   return reader.get<ClaimObject>(kinds.Claim, metadata.namespace, name)
 }
 
+/** The claim that an import reads, and who may write to it. */
+const sourceClaimOf = async (
+  reader: Reader,
+  namespace: string,
+  spec: DatasetVersionSpec,
+  dataset: DatasetSpec | undefined,
+): Promise<Pick<World, 'sourceClaim' | 'sourceWriters'>> => {
+  const name = dataset?.source?.claim?.name
+  if (spec.from?.source === undefined || name === undefined) return { sourceWriters: [] }
+  const [sourceClaim, pods] = await Promise.all([
+    reader.get<ClaimObject>(kinds.Claim, namespace, name),
+    reader.byIndex<PodObject>(kinds.Pod, index.podsByClaim, `${namespace}/${name}`),
+  ])
+  return { sourceClaim, sourceWriters: writersOf(pods, name) }
+}
+
 const operationOf = (world: World): Operation => {
   if (isVerifying(world.version.status)) return 'Verify'
   if (world.version.status?.phase === 'Committed') return 'Mirror'
@@ -173,6 +189,7 @@ export const observe = async (
     owners: await ownersOf(reader, namespace, pods, knownUsers(version, claimName, pods)),
     verifyClaim: await verifyClaimOf(reader, version),
     inputs: await inputsOf(reader, namespace, claimName, pods),
+    ...(await sourceClaimOf(reader, namespace, spec, parsed?.spec)),
     jobs,
     movers,
     events: [],

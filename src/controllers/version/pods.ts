@@ -66,3 +66,10 @@ export const failedByItself = (pod: PodObject): boolean => {
   // A pod that failed without any container's word (evicted, node gone) did not end well either.
   return crashed || (pod.status?.phase === 'Failed' && asked === Number.POSITIVE_INFINITY)
 }
+
+/** Names of the pods that may write to a claim now. */
+export const writersOf = (pods: readonly PodObject[], claim: string): string[] =>
+  pods
+    .filter((pod) => !hasEnded(pod) && isWriter(pod, claim))
+    .map((pod) => pod.metadata.name)
+    .sort()

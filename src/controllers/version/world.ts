@@ -10,6 +10,8 @@ import type { ClaimObject, EventObject, JobObject, PodObject } from '../../desir
 export interface VersionConfig extends MoverConfig {
   /** The store of Datasets that name none, in namespaces without a default StorageProvider. */
   defaultStore?: ApiLocation | undefined
+  /** What hostPath sources must be under. */
+  allowHostPath?: readonly string[] | undefined
   /** Of volumes to write in; default: the cluster's default class. */
   defaultStorageClass?: string | undefined
   /** Of volumes to write in, a quantity. */
@@ -46,6 +48,9 @@ export interface World {
   verifyClaim?: ClaimObject | undefined
   /** Other claims that those pods mount. */
   inputs: ClaimObject[]
+  /** The claim that is the source of an import, and the pods that may write to it. */
+  sourceClaim?: ClaimObject | undefined
+  sourceWriters: string[]
   /** Movers of this version: their Jobs and pods, events of a Job that should have a pod, the last line of the one that runs. */
   jobs: JobObject[]
   movers: PodObject[]

@@ -61,6 +61,7 @@ export const openDirectoryStore = (directory: string, name = 'directory'): Objec
   const store: ObjectStore = {
     name,
     width: 16,
+    directory: root,
     async *list(prefix, options = {}) {
       const { startAfter, signal } = options
       try {

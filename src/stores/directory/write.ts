@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { type FileHandle, link, mkdir, open, rename, rm, rmdir, stat, unlink } from 'node:fs/promises'
+import { chmod, type FileHandle, link, mkdir, open, rename, rm, rmdir, stat, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { type ObjectInfo, type PutOptions, StoreError } from '../object-store.ts'
@@ -8,10 +8,22 @@ import { unfinished } from './paths.ts'
 
 const codeOf = (error: unknown): string | undefined => (error as NodeJS.ErrnoException).code
 
+/** Movers run as the user whose files they keep, so a directory of one must take files of another. */
+const openToAll = 0o777
+
+const makeDirectory = async (directory: string): Promise<void> => {
+  const first = await mkdir(directory, { recursive: true })
+  if (first === undefined) return
+  for (let at = directory; ; at = dirname(at)) {
+    await chmod(at, openToAll)
+    if (at === first) return
+  }
+}
+
 /** A directory may vanish between its making and its use, when the last file in it is removed: then once more. */
 const inDirectory = async <T>(directory: string, work: () => Promise<T>): Promise<T> => {
   for (let attempt = 1; ; attempt++) {
-    await mkdir(directory, { recursive: true })
+    await makeDirectory(directory)
     try {
       return await work()
     } catch (error) {
@@ -51,6 +63,19 @@ const publish = async (temporary: string, path: string, key: string, options: Pu
   await rename(temporary, path)
 }
 
+/**
+ * What has a condition is what others rest on, such as the record of a version: its name must be on the disk. File systems with a journal write the names
+ * that were given before it along with it.
+ */
+const syncDirectory = async (directory: string): Promise<void> => {
+  const handle = await open(directory, 'r')
+  try {
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+}
+
 /** Writes a file under a name that nobody sees, syncs it, and then gives it its own. */
 export const writeFileAtomically = async (
   path: string,
@@ -72,6 +97,7 @@ export const writeFileAtomically = async (
     await handle.sync()
     const etag = etagOf(await handle.stat({ bigint: true }))
     await publish(temporary, path, key, options)
+    if (options.ifAbsent || options.ifMatch !== undefined) await syncDirectory(dirname(path))
     return { size, etag }
   } catch (error) {
     await rm(temporary, { force: true })

@@ -97,8 +97,7 @@ const copyBetween = async (deps: CopyDeps, from: StoreEnd, to: StoreEnd, item: I
   }
   const source = { store: from.store, object: { key, size: item.size }, pin: pinOf(item) }
   uploads.starts(target)
-  const sha256 = await copyObject(source, { store: to.store, key: target }, onBytes, signal)
-  const info = (await to.store.head(target, { signal })) ?? { size: item.size }
+  const { sha256, info } = await copyObject(source, { store: to.store, key: target }, onBytes, signal)
   return madeOf(item.size, sha256, x, item.id, info)
 }
 

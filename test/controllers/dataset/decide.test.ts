@@ -106,6 +106,9 @@ const world = ({
     movers: [],
     events: [],
     providers: providers ?? [provider()],
+    sourceWriters: [],
+    shareClaims: [],
+    shareVolumes: [],
     ...more,
   }
 }
@@ -129,9 +132,9 @@ describe('what only the user can mend', () => {
     ],
     [
       'a source of a kind that comes later',
-      { of: dataset({ source: { nfs: { server: 'a', path: '/x' } } }) },
+      { of: dataset({ source: { dataset: { namespace: 'a', name: 'x' } } }) },
       'Unsupported',
-      /spec\.source\.nfs/,
+      /spec\.source\.dataset/,
     ],
     ['a spec that is none', { of: dataset({ import: 'Sometimes' }) }, 'InvalidSpec', /spec\.import/],
   ])('%s', (_, given, reason, message) => {

@@ -3,6 +3,7 @@ import { parseQuantity } from '../../../api/quantity.ts'
 import { type Attempt, type AttemptInput, attempt, staleJobs } from '../../../desired/attempt.ts'
 import { annotate, sameObject } from '../../../desired/json-patch.ts'
 import {
+  asStore,
   identity,
   type MoverAccess,
   moverAccess,
@@ -69,12 +70,14 @@ const storeOf = ({ source, config }: World): ResolvedLocation | Problem => {
   if (asked === undefined)
     return { reason: 'NoStore', message: `Dataset ${dataset.metadata.name} names no store, and there is no default.` }
   const store = resolveLocation(asked, providers)
-  return 'reason' in store ? store : { ...store.location, prefix: at.prefix }
+  return 'reason' in store ? store : asStore({ ...store.location, prefix: at.prefix })
 }
 
 /** Files of versions that refer to their source, and of those that were made from them, lie where the source keeps its old object versions. */
 const sourceOf = ({ source }: World): ResolvedLocation | Problem | undefined => {
   if ('missing' in source || source.dataset.spec.source === undefined) return undefined
+  const { provider, s3, gcs } = source.dataset.spec.source
+  if (provider === undefined && s3 === undefined && gcs === undefined) return undefined
   const { dataset, versions, providers } = source
   const modes = [dataset.status?.import?.mode, ...versions.map((one) => one.status?.import?.mode)]
   if (!modes.includes('Reference')) return undefined

@@ -29,6 +29,8 @@ export interface Draft {
   held?: Why
   /** What only the user can mend. */
   stalled?: Why
+  /** The share is there as a claim: what is said of it. */
+  mounted?: string
   /** Which declared tags name no committed version. */
   tagTargetMissing?: string
 }

@@ -13,25 +13,31 @@ const patch = (world: World, ops: JsonPatchOp[], live: boolean): Plan => {
   }
 }
 
-/** While an output is open, or about to be, the Dataset stays: its commit needs the store. A plan of its own, before the version is made. */
-export const keepWhileOpen = (world: World): Plan | undefined => {
+/** Adds or removes one finalizer of the Dataset, in a plan of its own; undefined: it is as it should be. Removed only after a live look. */
+export const keepFinalizer = (world: World, finalizer: string, needed: boolean): Plan | undefined => {
   const there = world.dataset.metadata.finalizers ?? []
-  const index = there.indexOf(finalizers.dataset)
+  const index = there.indexOf(finalizer)
   const leaving = world.dataset.metadata.deletionTimestamp !== undefined
-  const needed = world.versions.some(isOpenOutput) || (!leaving && outputsWanted(world).length > 0)
   if (needed === index >= 0 || (needed && leaving)) return undefined
   if (!needed) {
     const path = `/metadata/finalizers/${index}`
     return patch(
       world,
       [
-        { op: 'test', path, value: finalizers.dataset },
+        { op: 'test', path, value: finalizer },
         { op: 'remove', path },
       ],
       true,
     )
   }
   return there.length === 0
-    ? patch(world, [{ op: 'add', path: '/metadata/finalizers', value: [finalizers.dataset] }], false)
-    : patch(world, [{ op: 'add', path: '/metadata/finalizers/-', value: finalizers.dataset }], false)
+    ? patch(world, [{ op: 'add', path: '/metadata/finalizers', value: [finalizer] }], false)
+    : patch(world, [{ op: 'add', path: '/metadata/finalizers/-', value: finalizer }], false)
+}
+
+/** While an output is open, or about to be, the Dataset stays: its commit needs the store. A plan of its own, before the version is made. */
+export const keepWhileOpen = (world: World): Plan | undefined => {
+  const leaving = world.dataset.metadata.deletionTimestamp !== undefined
+  const needed = world.versions.some(isOpenOutput) || (!leaving && outputsWanted(world).length > 0)
+  return keepFinalizer(world, finalizers.dataset, needed)
 }

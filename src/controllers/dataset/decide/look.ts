@@ -3,8 +3,8 @@ import type { Looked, MoveDone } from '../../../api/move.ts'
 import { annotations } from '../../../api/names.ts'
 import { reasons } from '../../../api/reasons.ts'
 import { retryDelay } from '../../../desired/attempt.ts'
-import { resolveLocation } from '../../../desired/location.ts'
 import { type LookState, lookFor } from '../../../desired/look.ts'
+import { resolveSource } from '../../../desired/source.ts'
 import type { World } from '../world.ts'
 import { type Draft, isoTime, lookAgainAt, say, tell } from './draft.ts'
 import { movesOn, reasonOf } from './mover.ts'
@@ -130,7 +130,9 @@ const finish = (world: World, draft: Draft, last: LastSync, { items }: Scanned, 
 export const look = (world: World, draft: Draft, last: LastSync) => {
   const { source } = world.spec
   if (!source) return
-  const resolution = resolveLocation(source, world.providers)
+  const { providers, config, dataset } = world
+  const { uid = '' } = dataset.metadata
+  const resolution = resolveSource(source, { uid, providers, allowHostPath: config.allowHostPath ?? [] })
   if (!('location' in resolution)) return failed(world, draft, last, resolution)
   // It would tell of what the spec no longer says.
   if (last.generation !== world.dataset.metadata.generation) return begin(world, draft, last)

@@ -1,5 +1,5 @@
 import { findCondition } from '../../../api/conditions.ts'
-import type { ResolvedLocation } from '../../../desired/location.ts'
+import { bucketOf, type ResolvedLocation, storeKind } from '../../../desired/location.ts'
 import { resolveStore } from '../../../desired/store.ts'
 import type { World } from '../world.ts'
 import { type Step, say, tell, unsay } from './draft.ts'
@@ -16,16 +16,19 @@ export const storeOf = ({ dataset, spec, providers, config }: World): ReturnType
     defaultStore: config.defaultStore,
   })
 
-const statusOf = ({ s3, gcs, prefix, provider }: ResolvedLocation): StoreStatus => ({
-  ...(provider === undefined ? {} : { provider }),
-  kind: gcs ? 'gcs' : 's3',
-  bucket: s3?.bucket ?? gcs?.bucket ?? '',
-  ...(s3?.region === undefined ? {} : { region: s3.region }),
-  ...(s3?.endpoint === undefined ? {} : { endpoint: s3.endpoint }),
-  ...(gcs?.endpoint === undefined ? {} : { endpoint: gcs.endpoint }),
-  ...(s3?.forcePathStyle === undefined ? {} : { forcePathStyle: s3.forcePathStyle }),
-  prefix,
-})
+const statusOf = (location: ResolvedLocation): StoreStatus => {
+  const { s3, gcs, prefix, provider } = location
+  return {
+    ...(provider === undefined ? {} : { provider }),
+    kind: storeKind(location),
+    bucket: bucketOf(location),
+    ...(s3?.region === undefined ? {} : { region: s3.region }),
+    ...(s3?.endpoint === undefined ? {} : { endpoint: s3.endpoint }),
+    ...(gcs?.endpoint === undefined ? {} : { endpoint: gcs.endpoint }),
+    ...(s3?.forcePathStyle === undefined ? {} : { forcePathStyle: s3.forcePathStyle }),
+    prefix,
+  }
+}
 
 /** Kind, bucket and prefix are what a store is; its address and credentials may change. */
 const isSame = (a: StoreStatus, b: StoreStatus): boolean =>

@@ -6,6 +6,24 @@ import { importUnderWay } from './imports.ts'
 import { reasonOf } from './mover.ts'
 import { isOpenOutput } from './wanted.ts'
 
+const describeOther = ({
+  claim,
+  nfs,
+  hostPath,
+  http,
+  inline,
+  configMap,
+  dataset,
+}: SourceLocation): string | undefined => {
+  if (claim) return `claim ${claim.name}${claim.path === undefined ? '' : `/${claim.path}`}`
+  if (nfs) return `nfs://${nfs.server}${nfs.path}`
+  if (hostPath) return `hostPath ${hostPath.path}`
+  if (http) return `http: ${http.files.length} files`
+  if (inline) return `inline: ${Object.keys(inline.files).length} files`
+  if (configMap) return `ConfigMap ${configMap.name}`
+  return dataset && `${dataset.namespace}/${dataset.name}`
+}
+
 /** A location in one line, for people. */
 const describeSource = (source: SourceLocation | undefined): string | undefined => {
   const { provider, s3, gcs, dataset, prefix = '' } = source ?? {}
@@ -13,7 +31,7 @@ const describeSource = (source: SourceLocation | undefined): string | undefined 
   if (provider) return `${provider}:${prefix}`
   if (s3) return `s3://${s3.bucket}/${prefix}`
   if (gcs) return `gs://${gcs.bucket}/${prefix}`
-  return source && Object.keys(source).find((key) => !['include', 'exclude', 'allowEmpty'].includes(key))
+  return source && describeOther(source)
 }
 
 /** What the first version waits for, if the Dataset has a source. */
@@ -35,6 +53,7 @@ const notReady = (world: World, draft: Draft): Why | undefined => {
   if (draft.stalled) return draft.stalled
   if (draft.held) return draft.held
   if (draft.tagTargetMissing) return { reason: 'TagTargetMissing', message: draft.tagTargetMissing }
+  if (draft.mounted) return undefined
   if (world.spec.source && !world.alias && !draft.status.latest) return firstVersion(world, draft)
   return undefined
 }
@@ -47,6 +66,12 @@ const leaving = (world: World): Why => ({
     .join(', ')}.`,
 })
 
+const ready = ({ status: { latest }, mounted }: Draft): Why => {
+  if (mounted) return { reason: 'Mounted', message: mounted }
+  const message = latest ? `The latest version is ${latest.version}.` : 'Is ready for outputs; it has no version yet.'
+  return { reason: 'Ready', message }
+}
+
 /** Ready, and Reconciling or Stalled while it is not. */
 export const summarize = (world: World, draft: Draft): void => {
   const why = world.dataset.metadata.deletionTimestamp ? leaving(world) : notReady(world, draft)
@@ -54,9 +79,7 @@ export const summarize = (world: World, draft: Draft): void => {
   draft.status.observedGeneration = world.dataset.metadata.generation
   draft.status.source = describeSource(world.spec.source)
   if (!why) {
-    const { latest } = draft.status
-    const message = latest ? `The latest version is ${latest.version}.` : 'Is ready for outputs; it has no version yet.'
-    say(world, draft, { type: 'Ready', status: 'True', reason: 'Ready', message })
+    say(world, draft, { type: 'Ready', status: 'True', ...ready(draft) })
     unsay(draft, 'Reconciling')
     unsay(draft, 'Stalled')
     return

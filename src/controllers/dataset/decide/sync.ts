@@ -1,5 +1,6 @@
 import { parseDuration } from '../../../api/duration.ts'
 import { retryDelay } from '../../../desired/attempt.ts'
+import { claimProblem } from '../../../desired/source-claim.ts'
 import { spread } from '../../../lib/spread.ts'
 import type { World } from '../world.ts'
 import { type Draft, isoTime, lookAgainAt, type Step, say, unsay } from './draft.ts'
@@ -40,6 +41,18 @@ const suspended = {
   message: 'spec.sync.suspend is true; the source is not looked at.',
 } as const
 
+/** How often a claim that is written to is looked at again. */
+const writersMs = 5_000
+
+/** A claim that is not there, or that pods write to, is not looked at yet; the import, too, waits for them. */
+const waitsForWriters = (world: World, draft: Draft): boolean => {
+  const problem = claimProblem(world.spec.source, world.sourceClaim, world.sourceWriters)
+  if (problem === undefined) return false
+  say(world, draft, { type: 'SourceReachable', status: 'False', ...problem })
+  lookAgainAt(world, draft, world.now + writersMs)
+  return true
+}
+
 /** Looks at the source when it is time: the first time, on request, after a change of the spec, at the interval, and with backoff after a failure. */
 export const sync: Step = (world, draft) => {
   const last = draft.status.lastSync
@@ -53,8 +66,9 @@ export const sync: Step = (world, draft) => {
   }
   if (importUnderWay(world, draft)) return undefined
   const due = dueAt(world, last)
-  if (due !== undefined && due <= world.now) begin(world, draft, last)
-  else {
+  if (due !== undefined && due <= world.now) {
+    if (!waitsForWriters(world, draft)) begin(world, draft, last)
+  } else {
     draft.status.nextSyncAt = due === undefined ? undefined : isoTime(due)
     if (due !== undefined) lookAgainAt(world, draft, due)
   }

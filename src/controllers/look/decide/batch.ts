@@ -7,9 +7,14 @@ import { moverJob } from '../../../desired/mover-job.ts'
 import type { World } from '../world.ts'
 import type { Want } from './wants.ts'
 
-/** Looks that one pod can do: as one identity, with the same settings of its pod. */
-export const groupOf = ({ entry, access, slow, settings }: Want): string =>
-  JSON.stringify([entry.kind, access.credentials?.serviceAccountName ?? '', slow, settings ?? {}])
+/**
+ * Looks that one pod can do: as one identity, with the same settings of its pod. What must be mounted has a pod of its own: a volume that does not come, or that
+ * another node has, holds up nobody else.
+ */
+export const groupOf = ({ entry, access, slow, settings }: Want): string => {
+  const own = access.mount === undefined ? '' : entry.uid
+  return JSON.stringify([entry.kind, access.credentials?.serviceAccountName ?? '', slow, settings ?? {}, own])
+}
 
 /** What one pod mounts of Secrets and authorities, at most. */
 const maxWays = 50

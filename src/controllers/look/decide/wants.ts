@@ -1,9 +1,10 @@
 import type { Dataset } from '../../../api/dataset.ts'
 import type { MoveSpec } from '../../../api/move.ts'
 import type { StorageProvider } from '../../../api/storage-provider.ts'
-import { type MoverAccess, moverAccess, resolveLocation } from '../../../desired/location.ts'
+import { asStore, type MoverAccess, moverAccess, resolveLocation } from '../../../desired/location.ts'
 import type { LookEntry } from '../../../desired/look.ts'
 import type { MoverSettings } from '../../../desired/mover-job.ts'
+import { resolveSource } from '../../../desired/source.ts'
 import type { World } from '../world.ts'
 
 export type ScanItem = Extract<MoveSpec, { op: 'Scan' }>['items'][number]
@@ -30,12 +31,12 @@ export const wantsScan = ({ metadata, status }: Dataset): boolean =>
 /** A StorageProvider whose status asks for a probe. */
 export const wantsProbe = ({ status }: StorageProvider): boolean => status?.probeStartedAt !== undefined
 
-const ofDatasets = ({ datasets, providers }: World): Want[] =>
+const ofDatasets = ({ datasets, providers, config }: World): Want[] =>
   datasets.flatMap(({ object, spec }) => {
     const { name, namespace = '', uid = '' } = object.metadata
     const last = object.status?.lastSync ?? {}
     if (spec.source === undefined || spec.sync?.suspend) return []
-    const place = resolveLocation(spec.source, providers)
+    const place = resolveSource(spec.source, { uid, providers, allowHostPath: config.allowHostPath ?? [] })
     if (!('location' in place)) return []
     const { include, exclude, allowEmpty } = spec.source
     const item = {
@@ -64,7 +65,7 @@ const ofProviders = ({ probes, providers }: World): Want[] =>
     return {
       entry: { kind: 'StorageProvider', name, uid, attempt } as const,
       since: Date.parse(probeStartedAt),
-      access: moverAccess('store', place.location),
+      access: moverAccess('store', asStore(place.location)),
       slow: false,
       settings: spec.mover,
     }

@@ -1,9 +1,10 @@
 import type { MoveDone, MoveSpec } from '../../../api/move.ts'
 import { formatBytes } from '../../../api/quantity.ts'
+import { claimProblem } from '../../../desired/source-claim.ts'
 import type { World } from '../world.ts'
 import { commit } from './commit.ts'
 import type { Draft } from './draft.ts'
-import { enter, reconciling, type Step, say, stalled } from './draft.ts'
+import { enter, lookAgainIn, reconciling, type Step, say, stalled } from './draft.ts'
 import { intentOf, storedDataset } from './intent.ts'
 import { follow, healsByItself, noteFailure, reasonOf, resultOf, retryLater, sentenceOf } from './move.ts'
 import { type Place, soundOther, sourcePlace, storePlace } from './places.ts'
@@ -51,6 +52,18 @@ const settle = (world: World, draft: Draft, result: Extract<MoveDone, { op: 'Imp
   delete draft.status.lastFailure
 }
 
+/** How often a claim that is written to is looked at again. */
+const writersMs = 5_000
+
+/** A claim that pods write to is not read; a pod that comes while it is read shows in its files. */
+const waitsForWriters = (world: World, draft: Draft): boolean => {
+  const problem = claimProblem(world.datasetSpec?.source, world.sourceClaim, world.sourceWriters)
+  if (problem === undefined || world.jobs.length > 0) return false
+  reconciling(world, draft, problem.reason, problem.message)
+  lookAgainIn(draft, writersMs)
+  return true
+}
+
 /** A version of the source: one mover does it all. */
 export const importSource: Step = (world, draft) => {
   if (world.spec.from?.source === undefined) return undefined
@@ -59,6 +72,7 @@ export const importSource: Step = (world, draft) => {
   if (!('access' in store)) complain(world, draft, store)
   else if (!('access' in source)) complain(world, draft, source)
   else {
+    if (waitsForWriters(world, draft)) return 'stop'
     enter(world, draft, 'Initializing', `Imports the source of ${world.spec.dataset}.`)
     const move = { spec: specOf(world, store, source), locations: [store.access, source.access] }
     const now = follow(world, draft, move, draft.status)

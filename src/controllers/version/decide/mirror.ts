@@ -3,6 +3,7 @@ import type { MoveSpec } from '../../../api/move.ts'
 import { formatBytes } from '../../../api/quantity.ts'
 import type { ReasonName } from '../../../api/reasons.ts'
 import { moverAccess, type ResolvedLocation, resolveLocation } from '../../../desired/location.ts'
+import { isBucket } from '../../../desired/source.ts'
 import type { World } from '../world.ts'
 import { type Draft, isoTime, lookAgainIn, say, tell, unsay } from './draft.ts'
 import { follow, healsByItself, reasonOf, resultOf, retryLater, sentenceOf } from './move.ts'
@@ -11,14 +12,21 @@ import { committedOf, latestOther, type Place, sourceIfNeeded, sourcePlace, stor
 type Reached = Extract<Place, { access: unknown }>
 
 /** A place as it is written into the status, without any credentials. */
-export const describePlace = ({ s3, gcs, prefix }: ResolvedLocation): string =>
-  s3 === undefined ? `gs://${gcs?.bucket}/${prefix}` : `s3://${s3.bucket}/${prefix}`
+export const describePlace = (at: ResolvedLocation): string => {
+  if (at.s3 !== undefined) return `s3://${at.s3.bucket}/${at.prefix}`
+  return at.gcs === undefined ? `${at.directory?.label ?? ''}/${at.prefix}` : `gs://${at.gcs.bucket}/${at.prefix}`
+}
 
 const destination = (world: World): Place | undefined => {
   const wanted = world.datasetSpec?.writeBack
   if (wanted === undefined) return undefined
   const place = wanted.toSource === true ? sourcePlace(world) : resolved(world)
   if (!('access' in place)) return place
+  if (!isBucket(place.at))
+    return {
+      reason: 'InvalidSpec',
+      message: 'spec.writeBack: only a bucket can be written back to: name another place.',
+    }
   return { ...place, access: { ...place.access, location: { ...place.access.location, name: 'destination' } } }
 }
 

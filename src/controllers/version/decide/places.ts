@@ -2,7 +2,8 @@ import { findCondition } from '../../../api/conditions.ts'
 import type { DatasetVersion } from '../../../api/dataset-version.ts'
 import type { MoveSpec } from '../../../api/move.ts'
 import type { ReasonName } from '../../../api/reasons.ts'
-import { type MoverAccess, moverAccess, type ResolvedLocation, resolveLocation } from '../../../desired/location.ts'
+import { bucketOf, type MoverAccess, moverAccess, type ResolvedLocation, storeKind } from '../../../desired/location.ts'
+import { isBucket, resolveSource } from '../../../desired/source.ts'
 import { resolveStore } from '../../../desired/store.ts'
 import type { World } from '../world.ts'
 
@@ -37,10 +38,10 @@ export const storePlace = (world: World): Place => {
   })
   if (!('location' in resolution)) return placed('store', resolution)
   const settled = dataset.status?.store
-  const { s3, gcs, prefix } = resolution.location
+  const { prefix } = resolution.location
   if (settled === undefined)
     return { reason: 'Pending', message: `Waits until Dataset ${dataset.metadata.name} has settled on its store.` }
-  const moved = settled.kind !== (gcs ? 'gcs' : 's3') || settled.bucket !== (s3 ?? gcs)?.bucket
+  const moved = settled.kind !== storeKind(resolution.location) || settled.bucket !== bucketOf(resolution.location)
   if (moved || settled.prefix !== prefix)
     return {
       reason: 'StoreMoved',
@@ -58,13 +59,15 @@ export const sourcePlace = (world: World): Place => {
       reason: 'InvalidSpec',
       message: `Dataset ${world.spec.dataset} has no spec.source to import: write one, or make a version without from.`,
     }
-  return placed('source', resolveLocation(source, world.providers))
+  const { dataset, providers, config } = world
+  const uid = dataset?.metadata.uid ?? ''
+  return placed('source', resolveSource(source, { uid, providers, allowHostPath: config.allowHostPath ?? [] }))
 }
 
 /** Versions that point at objects of the source need it to be read. */
 export const sourceIfNeeded = (world: World): Extract<Place, { access: MoverAccess }> | undefined => {
   const place = sourcePlace(world)
-  return 'access' in place ? place : undefined
+  return 'access' in place && isBucket(place.at) ? place : undefined
 }
 
 export const committedOf = ({ status }: DatasetVersion): Committed | undefined =>
