@@ -131,10 +131,10 @@ describe('what only the user can mend', () => {
       /s3:\/\/team\/all\/granary\/vision\/mnist\/.*s3:\/\/other\//,
     ],
     [
-      'a source of a kind that comes later',
-      { of: dataset({ source: { dataset: { namespace: 'a', name: 'x' } } }) },
-      'Unsupported',
-      /spec\.source\.dataset/,
+      'a directory of the nodes that nobody allowed',
+      { of: dataset({ source: { hostPath: { path: '/etc' } } }) },
+      'HostPathNotAllowed',
+      /\/etc .*--allow-host-path/,
     ],
     ['a spec that is none', { of: dataset({ import: 'Sometimes' }) }, 'InvalidSpec', /spec\.import/],
   ])('%s', (_, given, reason, message) => {

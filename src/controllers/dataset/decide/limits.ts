@@ -1,6 +1,20 @@
 import type { DatasetSpec } from '../../../api/dataset.ts'
+import { hostPathPlace } from '../../../desired/share.ts'
 import type { World } from '../world.ts'
-import { type Step, say, unsay } from './draft.ts'
+import { type Step, say, unsay, type Why } from './draft.ts'
+
+/** What a person must mend: no look at the source would say it better. */
+const mistaken = ({ spec, config }: World): Why | undefined => {
+  const { source, import: mode } = spec
+  const mountable = source?.nfs !== undefined || source?.hostPath !== undefined
+  if (mode === 'Mount' && !mountable)
+    return {
+      reason: 'InvalidSpec',
+      message: 'spec.import: Mount goes with an nfs or hostPath source: use Auto, or name one.',
+    }
+  const place = source?.hostPath && hostPathPlace(source.hostPath.path, config.allowHostPath ?? [])
+  return place !== undefined && 'reason' in place ? place : undefined
+}
 
 /** Fields that are not followed yet, while the rest is. */
 const ignored = ({ sync, outputs, volume, retention, deletionPolicy }: DatasetSpec): string[] => [
@@ -16,6 +30,11 @@ const ignored = ({ sync, outputs, volume, retention, deletionPolicy }: DatasetSp
 export const checkLimits: Step = (world: World, draft) => {
   if (world.problem !== undefined) {
     draft.stalled = { reason: 'InvalidSpec', message: world.problem }
+    return 'stop'
+  }
+  const mistake = mistaken(world)
+  if (mistake !== undefined) {
+    draft.stalled = mistake
     return 'stop'
   }
   const fields = ignored(world.spec)
