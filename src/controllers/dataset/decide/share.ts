@@ -7,7 +7,6 @@ import { sameJson } from '../../../lib/equal.ts'
 import type { World } from '../world.ts'
 import { type Draft, lookAgainAt, type Step } from './draft.ts'
 import { keepFinalizer } from './finalizer.ts'
-import { cleanUp } from './mover.ts'
 
 const isLeaving = ({ metadata }: KubeObject): boolean => metadata.deletionTimestamp !== undefined
 
@@ -86,7 +85,8 @@ const pollMs = 5_000
 /** With `import: Mount` there are no versions: the claim is all there is. */
 export const tellMounted: Step = (world, draft) => {
   if (world.spec.import !== 'Mount' || isLeaving(world.dataset)) return undefined
-  cleanUp(world, draft, 'Scan')
+  draft.status.lastSync = undefined
+  draft.status.nextSyncAt = undefined
   draft.status.import = { mode: 'Mount', reason: 'spec.import is Mount: nothing is copied, there are no versions' }
   const share = shareOf(world)
   const claim = share && claimOf(world, share)
