@@ -80,15 +80,15 @@ const bringIn = async (deps: MoveDeps, spec: Import, output: Output): Promise<()
 
 /** Writes down by what the next import will know these files again. */
 const writeRecord = async (
+  { signal, now = Date.now }: MoveDeps,
   output: Output,
   location: string,
   attempt: number,
   journal: AsyncIterable<JournalLine>,
-  signal: AbortSignal,
 ): Promise<void> => {
   const { store, prefix, sequence } = output
   const writer = new RecordWriter(store, { prefix, location, sequence }, attempt, signal)
-  const settled = BigInt(Date.now() - settledMs) * 1_000_000n
+  const settled = BigInt(now() - settledMs) * 1_000_000n
   for await (const { p, entry, stamp } of journal) {
     if (entry.s === undefined || entry.h === undefined || stamp.ctime > settled) continue
     await writer.add({ p, state: fileState({ ...stamp, size: entry.s }), s: entry.s, h: entry.h })
@@ -141,7 +141,7 @@ export const importDirectory = async (
   const { root: content } = await writeManifest(entriesOf(journal()), nowhere)
   if (parent !== undefined && content.digest === parent.digest) {
     await verifyStored(store, prefix, sequence, none(), signal)
-    await writeRecord(output, location, attempt, journal(), signal)
+    await writeRecord(deps, output, location, attempt, journal())
     await sweepJournals(store, prefix, sequence, signal)
     const { files, bytes } = content
     return { ...said, outcome: 'Unchanged', digest: parent.digest, root: parent.root, files, bytes }
@@ -150,7 +150,7 @@ export const importDirectory = async (
   const { digest, files, bytes } = root
   const record = recordOf(spec, { root: rootDigest, digest, files, bytes, import: 'Copy' })
   const committed = await commit(store, prefix, record, { builtOn: parent?.sequence, now: deps.now }, signal)
-  await writeRecord(output, location, attempt, journal(), signal)
+  await writeRecord(deps, output, location, attempt, journal())
   await sweepJournals(store, prefix, sequence, signal)
   return { ...said, outcome: 'Committed', sequence: committed.sequence, digest, root: committed.root, files, bytes }
 }

@@ -111,6 +111,17 @@ export const findRecords = async (
   return [...found.values()].sort((a, b) => a.sequence - b.sequence || a.attempt - b.attempt)
 }
 
+/** What imports of one number recorded, of any source. */
+export async function* listRecords(
+  store: ObjectStore,
+  prefix: string,
+  sequence: number,
+  signal: AbortSignal,
+): AsyncGenerator<ListedObject> {
+  for await (const object of store.list(base(prefix), { signal }))
+    if (object.key.slice(base(prefix).length).split('/')[1] === `v${sequence}`) yield object
+}
+
 const parseText = (text: string): Recorded => {
   const [p, state, s, h, etag] = JSON.parse(text) as [string, string, number, string, string?]
   return { p, state, s, h, ...(etag === undefined ? {} : { etag }) }

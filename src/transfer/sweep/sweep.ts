@@ -2,6 +2,7 @@ import type { Logger } from 'pino'
 import { allData, dataPrefix, tombstoneKey, uploadsPrefix } from '../../manifest/keys.ts'
 import { type Tombstone, tombstoneBytes } from '../../manifest/marks.ts'
 import type { ObjectStore } from '../../stores/object-store.ts'
+import { listRecords } from '../source-record.ts'
 import { sweepFiles } from './files.ts'
 import { endGraces, type GraceSpec, isBusy, newTombstones, overdue } from './graces.ts'
 import { Living } from './living.ts'
@@ -40,11 +41,12 @@ export interface Swept {
   tombstones: Tombstone[]
 }
 
-/** Journals of uploads that are over, and parts that nobody will put together. */
+/** Journals of uploads that are over, what imports recorded of sources, and parts that nobody will put together. */
 const sweepUploads = async ({ store, prefix, spec, gone, remover, signal }: Scene): Promise<void> => {
   for (const n of gone) {
     const journals: { key: string; size: number }[] = []
     for await (const { key, size } of store.list(uploadsPrefix(prefix, n), { signal })) journals.push({ key, size })
+    for await (const record of listRecords(store, prefix, n, signal)) journals.push(record)
     await remover.remove(journals)
     if (!remover.isDryRun) await store.abortUploads(dataPrefix(prefix, n), signal)
   }
