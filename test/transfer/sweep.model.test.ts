@@ -263,7 +263,11 @@ test('whatever comes in between: what is committed reads back the same, and what
         ...(await model.scene.neededKeys()),
         ...(tags > 0 ? ['granary/vision/mnist/tags/prod.json'] : []),
       ].sort()
-      expect([...model.scene.store.objects.keys()].sort()).toEqual(needed)
+      // What the last import recorded of its source is there for the next one, whatever became of its own number.
+      const ofVersions = [...model.scene.store.objects.keys()].filter(
+        (key) => !/^granary\/vision\/mnist\/sources\//.test(key),
+      )
+      expect(ofVersions.sort()).toEqual(needed)
       // Late commits of numbers that were given up may stay: nobody asked for their deletion.
       for (const n of model.committed()) expect(model.scene.records().map(({ sequence }) => sequence)).toContain(n)
     }),
