@@ -8,14 +8,14 @@ const columns = (rows: readonly (readonly [string, string])[]): string => {
 
 const typed = (name: string, { args }: Command): string => (args === '' ? name : `${name} ${args}`)
 
-/** All commands, one line each. `others` are those that are not for people at a cluster. */
+/** All commands, one line each. `others` are those with arguments of their own. */
 export const overview = (program: string, commands: Record<string, Command>, others: readonly string[]): string =>
   [
     `usage: ${program} COMMAND …`,
     '',
     columns(Object.entries(commands).map(([name, command]) => [typed(name, command), command.summary])),
     '',
-    `${program} COMMAND --help says more. In the cluster: ${others.join(', ')}.`,
+    `${program} COMMAND --help says more. Beside these there are: ${others.join(', ')}.`,
   ].join('\n')
 
 export const usageOf = (program: string, name: string, command: Command): string =>
