@@ -39,21 +39,42 @@ export const readRef = (text: string): DatasetRef => {
   return value
 }
 
-/** The Dataset of a ref, aliases followed. */
-export const findDataset = async (context: Context, ref: { namespace?: string; name: string }): Promise<Found> => {
+/** The Dataset of a ref, as it is named. */
+export const getDataset = async (context: Context, ref: { namespace?: string; name: string }): Promise<Dataset> => {
   const { namespace = context.namespace, name } = ref
   const dataset = await getIfThere<Dataset>(context, kinds.Dataset, namespace, name)
-  if (dataset === undefined)
-    throw notFound(`there is no Dataset ${name} in namespace ${namespace}: granary list -A shows those that are there`)
+  if (dataset !== undefined) return dataset
+  throw notFound(`there is no Dataset ${name} in namespace ${namespace}: granary list -A shows those that are there`)
+}
+
+/** The Dataset that keeps the versions of a Dataset: itself, or the one that an alias leads to. */
+export const followAlias = async (context: Context, dataset: Dataset): Promise<Dataset> => {
+  const { namespace, name } = dataset.metadata
   let owner = dataset
   for (let hop = 0; owner.spec?.source?.dataset !== undefined; hop++) {
     const to = owner.spec.source.dataset
-    const next = hop < maxHops ? await getIfThere<Dataset>(context, kinds.Dataset, to.namespace, to.name) : undefined
+    const get = async () => getIfThere<Dataset>(context, kinds.Dataset, to.namespace, to.name)
+    const next = hop < maxHops ? await get().catch((error) => forbidden(error, dataset, to)) : undefined
     if (next === undefined)
       throw notFound(`${namespace}/${name} is an alias of ${to.namespace}/${to.name}, which can not be found`)
     owner = next
   }
-  return { dataset, owner }
+  return owner
+}
+
+const forbidden = (error: unknown, { metadata }: Dataset, to: { namespace: string; name: string }): never => {
+  if (!isApiError(error, (e) => e.isForbidden)) throw error
+  throw new CommandError(
+    exit.notAllowed,
+    `${metadata.name} is an alias of ${to.namespace}/${to.name}, and you may not look at Datasets and DatasetVersions there: claims can use it all the same (granary get ${metadata.name} shows its latest version)`,
+    { cause: error },
+  )
+}
+
+/** The Dataset of a ref, aliases followed. */
+export const findDataset = async (context: Context, ref: { namespace?: string; name: string }): Promise<Found> => {
+  const dataset = await getDataset(context, ref)
+  return { dataset, owner: await followAlias(context, dataset) }
 }
 
 /** The versions of a Dataset, the highest number first, those without one before. */

@@ -1,6 +1,6 @@
 import type { Kind, KubeObject } from '../api/meta.ts'
 import type { Context } from './command.ts'
-import { CommandError, exit } from './exit.ts'
+import { CommandError, exit, explain } from './exit.ts'
 import { getIfThere } from './lookup.ts'
 
 const pollMs = 500
@@ -14,7 +14,12 @@ export const poll = async <R>(
   let said = ''
   for (;;) {
     context.signal.throwIfAborted()
-    const seen = await look()
+    const seen = await look().catch((error) => {
+      // A server that is away for a moment is no reason to give up.
+      const { code, message } = explain(error)
+      if (code !== exit.unreachable) throw error
+      return { waiting: message }
+    })
     if ('result' in seen) return seen.result
     if (context.now() >= deadline) throw new CommandError(exit.timedOut, `timed out: ${seen.waiting}`)
     if (seen.waiting !== said) context.note(seen.waiting)

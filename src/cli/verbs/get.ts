@@ -3,7 +3,8 @@ import type { Dataset } from '../../api/dataset.ts'
 import type { DatasetVersion } from '../../api/dataset-version.ts'
 import type { Condition } from '../../api/meta.ts'
 import type { Run } from '../command.ts'
-import { findDataset, findVersion, readRef } from '../lookup.ts'
+import { CommandError, exit } from '../exit.ts'
+import { findVersion, followAlias, getDataset, readRef } from '../lookup.ts'
 import { facts, show, table } from '../print.ts'
 
 const conditionTable = (conditions: Condition[] | undefined): string =>
@@ -21,7 +22,8 @@ const conditionTable = (conditions: Condition[] | undefined): string =>
 
 const describeDataset = (dataset: Dataset, owner: Dataset): string => {
   const { metadata, spec, status } = dataset
-  const alias = owner === dataset ? undefined : `${owner.metadata.namespace}/${owner.metadata.name}`
+  const target = spec?.source?.dataset
+  const alias = target === undefined ? undefined : `${target.namespace}/${target.name}`
   const { latest, tags, store, lastSync } = owner.status ?? {}
   const text = facts([
     ['Name', metadata.name],
@@ -68,7 +70,12 @@ export const get: Run = async (context, [text = '']) => {
     show(context, version, () => describeVersion(ref, version))
     return
   }
-  const { dataset, owner } = await findDataset(context, readRef(text))
+  const dataset = await getDataset(context, readRef(text))
+  const owner = await followAlias(context, dataset).catch((error) => {
+    // Its own status says what its namespace may know.
+    if (error instanceof CommandError && error.code === exit.notAllowed) return dataset
+    throw error
+  })
   show(context, dataset, () => describeDataset(dataset, owner))
   const ready = findCondition(dataset.status?.conditions, 'Ready')
   if (context.format === 'table' && ready?.status === 'False')

@@ -3,7 +3,8 @@ import type { Dataset } from '../../../src/api/dataset.ts'
 import type { DatasetVersion } from '../../../src/api/dataset-version.ts'
 import * as kinds from '../../../src/api/kinds.ts'
 import { annotations } from '../../../src/api/names.ts'
-import { dataset, personAt, version, visionApi } from '../context.ts'
+import { ApiError } from '../../../src/kube/api-error.ts'
+import { dataset, hex, personAt, version, visionApi } from '../context.ts'
 
 test('list, versions and get', async () => {
   const person = personAt(visionApi())
@@ -159,4 +160,47 @@ test('why names the reason and what to do', async () => {
     expect.stringContaining('→ Create the class'),
   ])
   expect((await personAt(api).type('why data')).out).toContain('ClassNotFound')
+})
+
+test('an alias whose owner is out of sight shows what it says itself', async () => {
+  const api = visionApi()
+  const latest = { version: 'v2', name: 'mnist-v2', digest: hex('2'), files: 20, bytes: 1024, size: '1.0 KiB' }
+  api.seed(
+    dataset('ours', {
+      namespace: 'serving',
+      spec: { source: { dataset: { namespace: 'vision', name: 'mnist' } } },
+      status: { source: 'vision/mnist', latest: { ...latest, committedAt: '2025-12-31T23:30:00Z' } },
+    }),
+  )
+  expect((await personAt(api).type('versions ours -n serving')).out).toMatch(/^VERSION .*\nv3 /)
+  const get = api.get.bind(api)
+  api.get = async (ref) => {
+    if (ref.namespace === 'vision') throw new ApiError(403, { reason: 'Forbidden', message: 'forbidden' })
+    return get(ref)
+  }
+  const person = personAt(api)
+  const told = await person.type('versions ours -n serving')
+  expect([told.code, told.notes]).toEqual([4, expect.stringContaining('ours is an alias of vision/mnist')])
+  const { code, out } = await person.type('get ours -n serving')
+  expect(code).toBe(0)
+  expect(out).toMatch(/Alias of: +vision\/mnist\n/)
+  expect(out).toMatch(/Latest: +v2, 20 files, 1.0 KiB\n/)
+})
+
+test('a wait outlasts a server that is away for a moment', async () => {
+  const api = visionApi()
+  let away = 3
+  const get = api.get.bind(api)
+  api.get = async (ref) => {
+    if (api.now > Date.parse('2026-01-01T00:00:00Z') && away-- > 0) throw new ApiError(503, { message: 'not now' })
+    return get(ref)
+  }
+  const each = () => {
+    if (api.now < Date.parse('2026-01-01T00:00:03Z')) return
+    api.change<Dataset>(kinds.Dataset, 'vision', 'mnist', ({ status }) => {
+      status!.tags = [{ name: 'prod', version: 'v2', movedAt: '2026-01-01T00:00:00Z' }]
+    })
+  }
+  const { code, notes } = await personAt(api, { each }).type('tag set mnist prod v2 --wait')
+  expect([code, notes]).toEqual([0, expect.stringContaining('not now')])
 })
