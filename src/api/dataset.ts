@@ -239,6 +239,55 @@ export const DatasetStatus = z.object({
     })
     .optional()
     .meta({ description: 'What was found in the store before the first version, and how far it is taken over.' }),
+  tombstones: mapOf(
+    z.object({
+      version: versionNumber('The number.'),
+      sequence: count('The number.'),
+      name: objectName('Its DatasetVersion, while there is one.').optional(),
+      reason: z.enum(['Deleted', 'Retention']).meta({ description: 'Who let it go: a person, or spec.retention.' }),
+      at: time('When.'),
+      until: time('It can be restored until then.'),
+      stored: z.boolean().optional().meta({ description: 'Whether the store has the tombstone.' }),
+    }),
+    ['version'],
+    1000,
+    'Versions that go, and can be restored.',
+  ).optional(),
+  restored: mapOf(
+    z.object({
+      version: versionNumber('The number.'),
+      name: objectName('Its DatasetVersion, if that stayed.').optional(),
+      at: time('When.'),
+    }),
+    ['version'],
+    100,
+    'Versions that came back.',
+  ).optional(),
+  lastHandledRestore: text('The value of granary.dev/restore that was handled last.', 256).optional(),
+  lastSweep: z
+    .object({
+      attempt: count('Which run this is; its mover is named after it.').optional(),
+      failures: count('How many failed in a row.').optional(),
+      startedAt: time('When it began.').optional(),
+      finishedAt: time('When it ended.').optional(),
+      nextRetryAt: time('When it is tried again.').optional(),
+      result: text('Done, Deleted, or the reason of a failure.', 64).optional(),
+      request: text('The value of granary.dev/sweep-requested-at that was handled last.', 256).optional(),
+      dryRun: z.boolean().optional().meta({ description: 'Nothing was removed: the figures say what would be.' }),
+      everything: z.boolean().optional().meta({ description: 'The Dataset goes with all of its bytes.' }),
+      all: z.boolean().optional().meta({ description: 'Whether every version was looked at.' }),
+      quiet: z
+        .boolean()
+        .optional()
+        .meta({ description: 'Whether no mover writes meanwhile; movers wait until it is over.' }),
+      tags: text('Digest of the tags as they were written to the store.', 64).optional(),
+      tombstoned: count('Versions that got a tombstone.').optional(),
+      objects: count('Objects that were removed.').optional(),
+      bytes: count('Their bytes.').optional(),
+      more: z.boolean().optional().meta({ description: 'There was more than one run may remove.' }),
+    })
+    .optional()
+    .meta({ description: 'The last time that the store was cleaned up.' }),
   volumes: mapOf(
     z.object({
       name: objectName('Name of the claim.'),

@@ -62,6 +62,8 @@ export const annotations = {
   syncRequestedAt: 'granary.dev/sync-requested-at',
   /** `v<N>[ <new value>]`: bring back a version that was deleted and whose grace is not over. */
   restore: 'granary.dev/restore',
+  /** `<new value>[ dry-run]`: clean the store up now. */
+  sweepRequestedAt: 'granary.dev/sweep-requested-at',
   /** `v<N>[ <new value>]`: make a version with the same content whose bytes are all in the store. */
   materialize: 'granary.dev/materialize',
 

@@ -363,6 +363,34 @@ export const reasons = {
     'List and adopt it from the namespace granary-rescue.',
   ),
   Rescued: info('Finalized', 'The claim was deleted; its bytes are on a rescue claim and are committed from there.'),
+  Deleting: info(
+    'Ready',
+    'It is not in use any more; its bytes go when the grace is over.',
+    'To bring it back: granary restore.',
+  ),
+  Expired: info(
+    'Ready',
+    'spec.retention of the Dataset let it go, or somebody deleted it; its bytes go when the grace is over.',
+    'To bring it back before that: annotate the Dataset with granary.dev/restore: v<N>.',
+  ),
+  Restored: info('Event', 'A version that was on its way out is back.'),
+  RestoreFailed: terminal(
+    'Event',
+    'The version that granary.dev/restore names is not in the store any more, or never was.',
+    'See status.tombstones of the Dataset for what can be restored.',
+  ),
+  Sweeping: wait(
+    'Reconciling',
+    'The store of the Dataset is being cleaned up; movers wait for some seconds.',
+    'Nothing.',
+  ),
+  SweepFailed: wait('Event', 'The store could not be cleaned up.', 'See the message; it is tried again by itself.'),
+  Swept: info('Event', 'Bytes that nothing refers to were removed from the store.'),
+  BytesKept: info(
+    'Event',
+    'The Dataset went, but its bytes could not be deleted and stay in the store.',
+    'Delete them by hand, or make the Dataset again with spec.adopt: true and delete it when the store can be reached.',
+  ),
   DeletionBlocked: wait(
     'DeletionBlocked',
     'Something still uses the version.',

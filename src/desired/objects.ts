@@ -78,6 +78,9 @@ export interface ClaimObject extends KubeObject {
   status?: { phase?: string; capacity?: { storage?: string } }
 }
 
+/** Whether the pod has ended. */
+export const hasEnded = (pod: PodObject): boolean => pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed'
+
 /** A condition of a Job, a pod or any object of that shape is True. */
 export const isTrue = (
   object: { status?: { conditions?: { type: string; status: string }[] } },

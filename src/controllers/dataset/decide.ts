@@ -2,6 +2,7 @@ import type { Plan } from '../../kube/types.ts'
 import { sameJson, withoutNothing } from '../../lib/equal.ts'
 import { adopt } from './decide/adoption.ts'
 import { followAlias } from './decide/alias.ts'
+import { destroy } from './decide/destroy.ts'
 import { type Draft, lookAgainAt, newDraft, type Step } from './decide/draft.ts'
 import { keepWhileOpen } from './decide/finalizer.ts'
 import { tellHistory } from './decide/history.ts'
@@ -9,10 +10,12 @@ import { importChanges } from './decide/imports.ts'
 import { checkLimits } from './decide/limits.ts'
 import { giveNumbers, settleReservations } from './decide/numbers.ts'
 import { openOutputs } from './decide/outputs.ts'
+import { buryDeleted, retain } from './decide/retention.ts'
 import { keepShare, keepWhileShared, tellMounted } from './decide/share.ts'
 import { settleStore } from './decide/store.ts'
 import { keepStoreClaim } from './decide/store-claim.ts'
 import { summarize } from './decide/summary.ts'
+import { sweepStore } from './decide/sweep.ts'
 import { sync } from './decide/sync.ts'
 import { keepVolumes } from './decide/volumes.ts'
 import type { World } from './world.ts'
@@ -30,11 +33,15 @@ const steps: Step[] = [
   adopt,
   settleReservations,
   giveNumbers,
+  buryDeleted,
+  destroy,
   stopWhenLeaving,
   openOutputs,
   sync,
   importChanges,
   keepVolumes,
+  retain,
+  sweepStore,
 ]
 
 /** The plan for one Dataset. Its status is written only if it changed, and only if nobody else wrote the Dataset since it was read: numbers must not race. */

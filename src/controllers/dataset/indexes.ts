@@ -1,6 +1,7 @@
 import type { DatasetVersion } from '../../api/dataset-version.ts'
 import * as kinds from '../../api/kinds.ts'
 import { annotations, labels, parseVersionName } from '../../api/names.ts'
+import { datasetOfContent } from '../../desired/in-use.ts'
 import { entriesOf } from '../../desired/look.ts'
 import type { ClaimObject, PodObject } from '../../desired/objects.ts'
 import type { Volume } from '../../desired/volumes.ts'
@@ -16,6 +17,8 @@ export const index = {
   jobsByOwner: 'dataset.jobs-by-owner',
   moversByOwner: 'dataset.movers-by-owner',
   looksByUid: 'dataset.looks-by-uid',
+  claimsByContent: 'dataset.claims-by-content',
+  moversByDataset: 'dataset.movers-by-dataset',
 } as const
 
 const inNamespace = (object: KubeObject, name: string): string => `${object.metadata.namespace ?? ''}/${name}`
@@ -54,17 +57,28 @@ const ownerUid: IndexFunction = ({ metadata: { labels: own } }) => {
   return uid === undefined || own?.[labels.role] !== 'mover' ? [] : [uid]
 }
 
+/** Movers, and their Jobs, that work for a version of a Dataset. */
+const moversOfVersions: IndexFunction = (object) => {
+  const own = object.metadata.labels ?? {}
+  const dataset = own[labels.dataset]
+  return dataset === undefined || own[labels.role] !== 'mover' || own[labels.version] === undefined
+    ? []
+    : [inNamespace(object, dataset)]
+}
+
 export const indexes = {
   [kinds.DatasetVersion.plural]: { [index.versionsByDataset]: datasetOfVersion },
-  [kinds.Claim.plural]: { [index.claimsByDataset]: datasetOfClaim },
+  [kinds.Claim.plural]: { [index.claimsByDataset]: datasetOfClaim, [index.claimsByContent]: datasetOfContent },
   [kinds.Pod.plural]: {
     [index.podsByClaim]: ((object) =>
       claimNamesOf(object as PodObject).map((claim) => inNamespace(object, claim))) as IndexFunction,
     [index.podsByVersion]: versionsNamedBy,
     [index.moversByOwner]: ownerUid,
+    [index.moversByDataset]: moversOfVersions,
   },
   [kinds.Job.plural]: {
     [index.jobsByOwner]: ownerUid,
+    [index.moversByDataset]: moversOfVersions,
     [index.looksByUid]: ((job) => entriesOf(job).map(({ uid }) => uid)) as IndexFunction,
   },
 }

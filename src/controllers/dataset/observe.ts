@@ -14,6 +14,7 @@ import { attemptInput } from './decide/mover.ts'
 import { storeOf } from './decide/store.ts'
 import { index, versionsNamedBy } from './indexes.ts'
 import { claimNamesOf, writersOf } from './pods.ts'
+import { observeUses } from './uses.ts'
 import type { DatasetConfig, World } from './world.ts'
 
 const isMover = (pod: PodObject): boolean => pod.metadata.labels?.[labels.role] === 'mover'
@@ -61,10 +62,14 @@ const provisionerOf = async (reader: Reader, config: DatasetConfig, spec: Datase
 
 /** Events of a mover's Job that has no pod though it should have one by now. */
 const eventsOf = async (reader: Reader, world: World): Promise<EventObject[]> => {
-  const job = needsEvents(attemptInput(world, 'Adopt', world.dataset.status?.adoption?.attempt ?? 1))
-  if (job === undefined) return []
+  const { adoption, lastSweep } = world.dataset.status ?? {}
+  const jobs = [
+    needsEvents(attemptInput(world, 'Adopt', adoption?.attempt ?? 1)),
+    needsEvents(attemptInput(world, 'Sweep', lastSweep?.attempt ?? 1)),
+  ].flatMap((job) => job?.metadata.uid ?? [])
+  if (jobs.length === 0) return []
   const events = await reader.list<EventObject>(kinds.Event, world.dataset.metadata.namespace)
-  return events.filter((event) => event.involvedObject?.uid === job.metadata.uid)
+  return events.filter((event) => jobs.includes(event.involvedObject?.uid ?? ''))
 }
 
 /** Pods of those Jobs, which carry their labels. */
@@ -150,6 +155,7 @@ export const observe = async (
     jobs,
     movers,
     events: [],
+    ...(await observeUses(reader, dataset, spec)),
     looks,
     lookers: await lookersOf(reader, looks),
     providers,

@@ -52,6 +52,13 @@ export interface World {
   jobs: JobObject[]
   movers: PodObject[]
   events: EventObject[]
+  /** Claims anywhere that have content of this Dataset, and pods that mount them. Only looked up where retention asks. */
+  contentClaims: ClaimObject[]
+  contentPods: PodObject[]
+  /** The namespace is being deleted. */
+  isNamespaceLeaving: boolean
+  /** Numbers of versions for which movers are at work, whatever became of their objects. */
+  writing: number[]
   /** Set if the Dataset is an alias. */
   alias?: Alias | undefined
   /** Jobs that look at many sources, this one's among them, and movers' pods. */

@@ -1,10 +1,9 @@
-import * as kinds from '../../api/kinds.ts'
-import { finalizers } from '../../api/names.ts'
-import { addFinalizers } from '../../desired/json-patch.ts'
 import type { Plan } from '../../kube/types.ts'
+import { depart, expire } from './decide/departure.ts'
 import { enter, finish, newDraft, reconciling, type Step, stalled } from './decide/draft.ts'
 import { afterCommit, afterEnd, leave, takeOver } from './decide/ended.ts'
 import { finalize } from './decide/finalize.ts'
+import { guard } from './decide/guard.ts'
 import { importSource } from './decide/import.ts'
 import { abandon, reconsider, release, stopForWriters } from './decide/release.ts'
 import { noteUsers, prepareClaim, run } from './decide/working.ts'
@@ -13,17 +12,6 @@ import type { World } from './world.ts'
 const refuseNonsense: Step = (world, draft) => {
   if (world.problem === undefined) return undefined
   stalled(world, draft, 'InvalidSpec', world.problem)
-  return 'stop'
-}
-
-/** A version that is written to may not vanish with what was written: guarded before anybody can use it. */
-const guard: Step = (world, draft) => {
-  const { version, spec } = world
-  if (spec.from?.source !== undefined || version.metadata.deletionTimestamp !== undefined) return undefined
-  const ops = addFinalizers(version, [finalizers.version])
-  if (ops.length === 0) return undefined
-  const { name, namespace = '', uid = '' } = version.metadata
-  draft.plan.patch.push({ ref: { kind: kinds.DatasetVersion, namespace, name, uid }, ops })
   return 'stop'
 }
 
@@ -60,7 +48,9 @@ const begin: Step = (world, draft) => {
 
 /** In this order; the first that stops has said what happens now. */
 const steps: Step[] = [
+  depart,
   refuseNonsense,
+  expire,
   afterCommit,
   afterEnd,
   takeOver,

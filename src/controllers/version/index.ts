@@ -29,7 +29,7 @@ const topicsOf = (world: World): string[] => {
   const { version, spec, rescue, pods, owners } = world
   const { namespace, uid } = version.metadata
   const always = [topic.uid(uid), topic.claim(namespace, claimNameOf(world))]
-  if (isSettled(world)) return always
+  if (isSettled(world) && version.metadata.deletionTimestamp === undefined) return always
   return [
     ...always,
     topic.dataset(namespace, spec.dataset),
@@ -38,6 +38,14 @@ const topicsOf = (world: World): string[] => {
     ...[...pods, ...owners].map((object) => topic.uid(object.metadata.uid)),
     ...(version.status?.users ?? []).map((user) => topic.uid(user.uid)),
   ]
+}
+
+/** Versions that the Dataset says go or came back: their objects are to say so too. */
+const toldOf = (dataset: KubeObject): string[] => {
+  const { tombstones = [], restored = [] } = (dataset as Dataset).status ?? {}
+  const { namespace = '', name } = dataset.metadata
+  const named = tombstones.flatMap((one) => (one.name === undefined ? [] : [`${namespace}/${one.name}`]))
+  return [...named, ...restored.map((one) => `${namespace}/${one.name ?? `${name}-${one.version}`}`)]
 }
 
 const latestOf = (dataset: KubeObject): string[] => {
@@ -70,6 +78,8 @@ export const versionController = (config: VersionConfig): Controller<World> => {
         keys: (dataset, old) => [
           ...hear([topic.dataset(dataset.metadata.namespace, dataset.metadata.name)]),
           ...latestOf(dataset),
+          ...toldOf(dataset),
+          ...(old === undefined ? [] : toldOf(old)),
           ...(old === undefined ? [] : latestOf(old)),
         ],
       },

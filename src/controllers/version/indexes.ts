@@ -1,6 +1,7 @@
 import type { DatasetVersion } from '../../api/dataset-version.ts'
 import * as kinds from '../../api/kinds.ts'
 import { labels } from '../../api/names.ts'
+import { datasetOfContent } from '../../desired/in-use.ts'
 import type { PodObject } from '../../desired/objects.ts'
 import type { IndexFunction } from '../../kube/types.ts'
 import { claimNamesOf } from './pods.ts'
@@ -11,6 +12,7 @@ export const index = {
   podsByClaim: 'version.pods-by-claim',
   jobsByOwner: 'version.jobs-by-owner',
   moversByOwner: 'version.movers-by-owner',
+  claimsByContent: 'version.claims-by-content',
 } as const
 
 const versionsByDataset: IndexFunction = (object) => [
@@ -27,6 +29,7 @@ const moversByOwner: IndexFunction = ({ metadata }) => {
 
 export const indexes = {
   [kinds.DatasetVersion.plural]: { [index.versionsByDataset]: versionsByDataset },
+  [kinds.Claim.plural]: { [index.claimsByContent]: datasetOfContent },
   [kinds.Pod.plural]: { [index.podsByClaim]: podsByClaim, [index.moversByOwner]: moversByOwner },
   [kinds.Job.plural]: { [index.jobsByOwner]: moversByOwner },
 }

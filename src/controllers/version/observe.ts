@@ -122,6 +122,19 @@ const sourceClaimOf = async (
   return { sourceClaim, sourceWriters: writersOf(pods, name) }
 }
 
+/** Who holds content of the Dataset; only asked when the version is to go. */
+const contentOf = async (reader: Reader, { metadata, status }: DatasetVersion, dataset: string) => {
+  if (metadata.deletionTimestamp === undefined || status?.phase !== 'Committed')
+    return { contentClaims: [], contentPods: [] }
+  const contentClaims = await reader.byIndex<ClaimObject>(kinds.Claim, index.claimsByContent, dataset)
+  const pods = await Promise.all(
+    contentClaims.map((claim) =>
+      reader.byIndex<PodObject>(kinds.Pod, index.podsByClaim, `${claim.metadata.namespace}/${claim.metadata.name}`),
+    ),
+  )
+  return { contentClaims, contentPods: [...new Map(pods.flat().map((pod) => [pod.metadata.uid, pod])).values()] }
+}
+
 const operationOf = (world: World): Operation => {
   if (isVerifying(world.version.status)) return 'Verify'
   if (world.version.status?.phase === 'Committed') return 'Mirror'
@@ -193,6 +206,7 @@ export const observe = async (
     jobs,
     movers,
     events: [],
+    ...(await contentOf(reader, version, datasetKey)),
   }
   return { ...world, ...(await moving(reader, world)) }
 }

@@ -46,6 +46,9 @@ export interface World {
   owners: KubeObject[]
   /** The claim that a verification is asked for, or under way on. */
   verifyClaim?: ClaimObject | undefined
+  /** While the version is being deleted: claims anywhere that have content of its Dataset, and pods that mount them. */
+  contentClaims: ClaimObject[]
+  contentPods: PodObject[]
   /** Other claims that those pods mount. */
   inputs: ClaimObject[]
   /** The claim that is the source of an import, and the pods that may write to it. */

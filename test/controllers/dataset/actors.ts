@@ -113,10 +113,24 @@ export const kubelet =
 
 export const nothingStored: MoveDone = { op: 'Adopt', outcome: 'Done', versions: [], more: false }
 
+export const nothingSwept = (tombstones: { sequence: number; until: string }[] = []): MoveDone => ({
+  op: 'Sweep',
+  outcome: 'Done',
+  tombstoned: tombstones.length,
+  restored: [],
+  gone: [],
+  purged: [],
+  objects: 0,
+  bytes: 0,
+  more: false,
+  tombstones: tombstones.map(({ sequence, until }) => ({ n: sequence, until })),
+})
+
 /** A source whose listing has this fingerprint, and a store in which nothing was found. */
 export const calmMover = (fingerprint: () => string) =>
   kubelet((spec) => {
     if (spec.op === 'Adopt') return nothingStored
+    if (spec.op === 'Sweep') return nothingSwept(spec.tombstones)
     if (spec.op === 'Scan')
       return { op: 'Scan', outcome: 'Done', items: [{ objects: 3, bytes: 30, fingerprint: fingerprint() }] }
     return undefined

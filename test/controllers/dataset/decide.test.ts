@@ -103,6 +103,10 @@ const world = ({
     jobs: [],
     looks: [],
     lookers: [],
+    contentClaims: [],
+    contentPods: [],
+    isNamespaceLeaving: false,
+    writing: [],
     movers: [],
     events: [],
     providers: providers ?? [provider()],
@@ -147,9 +151,7 @@ describe('what only the user can mend', () => {
   })
 
   test('fields that are left aside are named, and hold up nothing', () => {
-    const plan = decide(
-      world({ of: dataset({ deletionPolicy: 'Delete', outputs: { checkpoint: { interval: '10m' } } }) }),
-    )
+    const plan = decide(world({ of: dataset({ outputs: { checkpoint: { interval: '10m' } } }) }))
     expect(said(plan, 'Unsupported')).toBe('True Unsupported')
     expect(said(plan, 'Ready')).toBe('True Ready')
   })

@@ -49,6 +49,20 @@ const moverUsers = (api: ModelApi) =>
     .all<PodObject>(kinds.Pod, ns)
     .filter((each) => each.metadata.labels?.['granary.dev/role'] === 'mover')
     .map((each) => each.spec?.securityContext?.runAsUser)
+/** The dataset controller writes down that the version goes. */
+const bury = (api: ModelApi, sequence: number) =>
+  api.change<Dataset>(kinds.Dataset, ns, 'mnist', (dataset) => {
+    const at = '2026-01-01T00:00:00Z'
+    const tombstone = {
+      version: `v${sequence}`,
+      sequence,
+      name: `mnist-v${sequence}`,
+      reason: 'Deleted' as const,
+      at,
+      until: at,
+    }
+    dataset.status = { ...dataset.status, tombstones: [tombstone] }
+  })
 const left = (api: ModelApi) => api.all<JobObject>(kinds.Job, ns).map((each) => each.metadata.name)
 
 describe('an import', () => {
@@ -187,7 +201,7 @@ describe('a claim that a Job writes to', () => {
     })
     expect(left(api)).toEqual(['train'])
     expect(api.find(kinds.Claim, ns, 'out')).toBeDefined()
-    expect(api.find(kinds.DatasetVersion, ns, 'mnist-v2')?.metadata.finalizers ?? []).toEqual([])
+    expect(api.find(kinds.DatasetVersion, ns, 'mnist-v2')?.metadata.finalizers).toEqual(['granary.dev/version'])
   })
 
   test('knows what its volume started with, as the claim says', async () => {
@@ -411,6 +425,10 @@ describe('deletions', () => {
         (model) => {
           expect(reason(model, 'DeletionBlocked')).toBe('DeletionBlocked')
           phase(model, 'shell', 'Succeeded')
+        },
+        (model) => {
+          expect(statusOf(model)?.phase).toBe('Deleting')
+          bury(model, 2)
         },
       ),
     )

@@ -25,7 +25,8 @@ const missing = (world: World, found: Found): { create: DatasetVersion[]; leavin
     if (there && isOurs(world, there)) continue
     if (there) leaving.push(name)
     else {
-      const spec = entry.message === undefined ? {} : { message: entry.message }
+      const { message, tags } = entry
+      const spec = { ...(message === undefined ? {} : { message }), ...(tags === undefined ? {} : { tags }) }
       create.push(numberedVersion(world, entry.n, spec, { [annotations.adopted]: JSON.stringify(entry) }))
     }
   }
@@ -55,7 +56,7 @@ const failed = (
 
 /** Takes one page over; the next one, or the end, when all of it is seen. */
 const takeOver = (world: World, draft: Draft, state: State, found: Found) => {
-  const highest = Math.max(0, ...found.versions.map((entry) => entry.n))
+  const highest = Math.max(0, found.highest ?? 0, ...found.versions.map((entry) => entry.n))
   draft.status.nextSequence = Math.max(draft.status.nextSequence ?? 1, highest + 1)
   const { create, leaving } = missing(world, found)
   draft.make.versions.push(...create.map((object) => ({ object })))

@@ -1,7 +1,8 @@
 import * as kinds from '../../../api/kinds.ts'
 import { finalizers } from '../../../api/names.ts'
-import type { JsonPatchOp, Plan } from '../../../kube/types.ts'
+import type { EventSpec, JsonPatchOp, Plan } from '../../../kube/types.ts'
 import type { World } from '../world.ts'
+import { destruction, wantsDestruction } from './destroy.ts'
 import { isOpenOutput, outputsWanted } from './wanted.ts'
 
 const patch = (world: World, ops: JsonPatchOp[], live: boolean): Plan => {
@@ -35,9 +36,23 @@ export const keepFinalizer = (world: World, finalizer: string, needed: boolean):
     : patch(world, [{ op: 'add', path: '/metadata/finalizers/-', value: finalizer }], false)
 }
 
-/** While an output is open, or about to be, the Dataset stays: its commit needs the store. A plan of its own, before the version is made. */
+const bytesKept = (world: World, why: string): EventSpec => ({
+  regarding: world.dataset,
+  type: 'Warning',
+  reason: 'BytesKept',
+  message: `spec.deletionPolicy is Delete, but ${why}: the bytes stay in ${world.dataset.status?.store?.bucket}/${world.dataset.status?.store?.prefix}.`,
+})
+
+/**
+ * While an output is open, or about to be, the Dataset stays: its commit needs the store. With `deletionPolicy: Delete` it stays until its bytes have
+ * gone, or can't. A plan of its own, before the version is made.
+ */
 export const keepWhileOpen = (world: World): Plan | undefined => {
   const leaving = world.dataset.metadata.deletionTimestamp !== undefined
-  const needed = world.versions.some(isOpenOutput) || (!leaving && outputsWanted(world).length > 0)
-  return keepFinalizer(world, finalizers.dataset, needed)
+  const end = leaving && wantsDestruction(world) ? destruction(world) : undefined
+  const destroys = wantsDestruction(world) && (!leaving || end === 'pending')
+  const needed = destroys || world.versions.some(isOpenOutput) || (!leaving && outputsWanted(world).length > 0)
+  const plan = keepFinalizer(world, finalizers.dataset, needed)
+  if (plan === undefined || needed || typeof end !== 'object') return plan
+  return { ...plan, events: [bytesKept(world, end.kept)] }
 }

@@ -17,13 +17,11 @@ const mistaken = ({ spec, config }: World): Why | undefined => {
 }
 
 /** Fields that are not followed yet, while the rest is. */
-const ignored = ({ sync, outputs, volume, retention, deletionPolicy }: DatasetSpec): string[] => [
+const ignored = ({ sync, outputs, volume }: DatasetSpec): string[] => [
   ...(sync?.schedule === undefined ? [] : ['spec.sync.schedule (use spec.sync.interval)']),
   ...(sync?.maxAge === undefined ? [] : ['spec.sync.maxAge']),
   ...(outputs?.checkpoint === undefined ? [] : ['spec.outputs.checkpoint']),
   ...(volume?.volumeSnapshotClassName === undefined ? [] : ['spec.volume.volumeSnapshotClassName']),
-  ...(retention === undefined ? [] : ['spec.retention (every version is kept)']),
-  ...(deletionPolicy === 'Delete' ? ['spec.deletionPolicy: Delete (the stored bytes stay)'] : []),
 ]
 
 /** Says which fields this version of Granary does not follow, and stops at those that it can't leave aside. */

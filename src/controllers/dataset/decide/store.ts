@@ -16,7 +16,7 @@ export const storeOf = ({ dataset, spec, providers, config }: World): ReturnType
     defaultStore: config.defaultStore,
   })
 
-const statusOf = (location: ResolvedLocation): StoreStatus => {
+export const statusOf = (location: ResolvedLocation): StoreStatus => {
   const { s3, gcs, prefix, provider } = location
   return {
     ...(provider === undefined ? {} : { provider }),
@@ -31,7 +31,7 @@ const statusOf = (location: ResolvedLocation): StoreStatus => {
 }
 
 /** Kind, bucket and prefix are what a store is; its address and credentials may change. */
-const isSame = (a: StoreStatus, b: StoreStatus): boolean =>
+export const isSame = (a: StoreStatus, b: StoreStatus): boolean =>
   a.kind === b.kind && a.bucket === b.bucket && a.prefix === b.prefix
 
 const describe = ({ kind, bucket, prefix }: StoreStatus): string =>

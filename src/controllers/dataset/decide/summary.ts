@@ -1,6 +1,7 @@
 import { findCondition } from '../../../api/conditions.ts'
 import type { SourceLocation } from '../../../api/location.ts'
 import type { World } from '../world.ts'
+import { podsInUse, wantsDestruction } from './destroy.ts'
 import { type Draft, say, tell, unsay, type Why } from './draft.ts'
 import { importUnderWay } from './imports.ts'
 import { reasonOf } from './mover.ts'
@@ -58,7 +59,18 @@ const notReady = (world: World, draft: Draft): Why | undefined => {
   return undefined
 }
 
-const leaving = (world: World): Why => ({
+const leaving = (world: World): Why => {
+  const pods = wantsDestruction(world) ? podsInUse(world) : []
+  if (world.versions.some(isOpenOutput)) return finishing(world)
+  if (pods.length > 0)
+    return {
+      reason: 'DeletionBlocked',
+      message: `Is to go with its bytes, which these pods use: ${pods.slice(0, 5).join(', ')}.`,
+    }
+  return { reason: 'Deleting', message: 'Its bytes are being removed from the store, as spec.deletionPolicy says.' }
+}
+
+const finishing = (world: World): Why => ({
   reason: 'InUse',
   message: `Is being deleted, and waits until what is written to it is committed: ${world.versions
     .filter(isOpenOutput)

@@ -8,6 +8,8 @@ import type { OwnStatus, World } from '../world.ts'
 export interface Draft {
   /** The next status, without what the dataset controller writes. */
   status: OwnStatus
+  /** The object goes with this plan. */
+  goes?: boolean
   plan: Required<Pick<Plan, 'create' | 'patch' | 'delete' | 'events'>> & Pick<Plan, 'requeueAfter' | 'live'>
 }
 
@@ -116,7 +118,7 @@ export const finish = (world: World, draft: Draft): Plan => {
   }
   return {
     ...Object.fromEntries(Object.entries(lists).filter(([, list]) => list.length > 0)),
-    ...(isSame(status, ownStatus(world)) ? {} : { status: [{ object, status }] }),
+    ...(draft.goes === true || isSame(status, ownStatus(world)) ? {} : { status: [{ object, status }] }),
     ...(requeueAfter === undefined ? {} : { requeueAfter }),
     ...(live === true ? { live } : {}),
   }

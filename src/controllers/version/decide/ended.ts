@@ -1,12 +1,12 @@
 import { findCondition } from '../../../api/conditions.ts'
-import { Claim, DatasetVersion as DatasetVersionKind } from '../../../api/kinds.ts'
+import { Claim } from '../../../api/kinds.ts'
 import { annotations, finalizers } from '../../../api/names.ts'
-import { removeFinalizers } from '../../../desired/json-patch.ts'
 import { hasEnded } from '../pods.ts'
 import type { World } from '../world.ts'
 import { isOwnClaim } from './claims.ts'
 import { commit } from './commit.ts'
 import { type Draft, enter, lookAgainIn, reconciling, type Step, say, unsay } from './draft.ts'
+import { guardCommitted, unguard } from './guard.ts'
 import { mirror } from './mirror.ts'
 import { stopMovers } from './move.ts'
 import { isVerifying, verificationWanted, verify } from './verify.ts'
@@ -38,23 +38,6 @@ export const takeOver: Step = (world, draft) => {
     )
   }
   return 'stop'
-}
-
-/** Our guard goes when nothing of the version depends on its object any more. */
-export const unguard = (world: World, draft: Draft): void => {
-  const { version } = world
-  const ops = removeFinalizers(version, [finalizers.version])
-  if (ops.length === 0) return
-  const { name, namespace, uid } = version.metadata
-  draft.plan.patch.push({
-    ref: {
-      kind: DatasetVersionKind,
-      name,
-      ...(namespace === undefined ? {} : { namespace }),
-      ...(uid === undefined ? {} : { uid }),
-    },
-    ops,
-  })
 }
 
 /** A claim that was made for this version goes when its bytes are in the store, or nobody wants them, and no pod is on it. */
@@ -121,7 +104,7 @@ export const afterCommit: Step = (world, draft) => {
     sayReady(world, draft)
   }
   dropOwnClaim(world, draft)
-  unguard(world, draft)
+  guardCommitted(world, draft)
   return 'stop'
 }
 
@@ -131,7 +114,7 @@ export const afterEnd: Step = (world, draft) => {
   if (phase !== 'Failed' && phase !== 'Abandoned' && phase !== 'Expired') return undefined
   stopMovers(world, draft)
   if (phase === 'Abandoned') dropOwnClaim(world, draft)
-  unguard(world, draft)
+  if (phase !== 'Expired') unguard(world, draft)
   return 'stop'
 }
 

@@ -19,6 +19,8 @@ import { type Draft, isoTime, lookAgainIn, reconciling, stalled } from './draft.
 const progressMs = 3_000
 /** A mover waits for something that nobody tells us of: look again, ms. */
 const pollMs = 10_000
+const sweepPollMs = 2_000
+const sweepPatienceMs = 600_000
 
 /** What the status keeps of an operation between its attempts. */
 export interface Book {
@@ -94,6 +96,13 @@ const start = (world: World, draft: Draft, move: Move, number: number): void => 
   )
 }
 
+/** While manifests that nothing refers to are removed, nobody writes any. One that does not come to an end holds up nobody for long. */
+const waitsForSweep = ({ dataset, now }: World, op: Operation): boolean => {
+  const { startedAt, finishedAt, quiet } = dataset?.status?.lastSweep ?? {}
+  if (op !== 'Import' && op !== 'Finalize') return false
+  return quiet === true && finishedAt === undefined && now - Date.parse(startedAt ?? '') < sweepPatienceMs
+}
+
 /** Looks at one move of this version and has its Job made when it is time; says in the conditions what it is at, its end excepted. */
 export const follow = (world: World, draft: Draft, move: Move, book: Book): Attempt | undefined => {
   const runsAs = identity(move.locations)
@@ -104,6 +113,11 @@ export const follow = (world: World, draft: Draft, move: Move, book: Book): Atte
   const input = attemptInput(world, move.spec.op, book)
   draft.plan.delete.push(...staleJobs(input))
   const now = attempt(input)
+  if (now.state === 'create' && waitsForSweep(world, move.spec.op)) {
+    reconciling(world, draft, 'Sweeping', `Waits until the store of ${world.spec.dataset} is cleaned up.`)
+    lookAgainIn(draft, sweepPollMs)
+    return { state: 'waiting', reason: 'Backoff', message: '' }
+  }
   if (now.state === 'create') {
     // No pod of the last attempt may be left, and nobody may write: not from a cache.
     draft.plan.live = true
