@@ -1,6 +1,5 @@
 import type { Dataset } from '../../api/dataset.ts'
 import type { DatasetVersion } from '../../api/dataset-version.ts'
-import { parseDuration } from '../../api/duration.ts'
 import { formatBytes } from '../../api/quantity.ts'
 import { sweep } from '../../transfer/sweep/sweep.ts'
 import { openDatasetStore, withStore } from '../bytes.ts'
@@ -9,7 +8,8 @@ import { CommandError, exit } from '../exit.ts'
 import { findDataset, readRef, versionsOf } from '../lookup.ts'
 import { show } from '../print.ts'
 
-const week = 7 * 24 * 3_600_000
+/** Leftovers of what never committed stay so long at the least, ms: as the operator has it. */
+const settle = 3_600_000
 
 const over = ['Committed', 'Abandoned', 'Expired', 'Failed']
 
@@ -50,7 +50,7 @@ const dryRun = async (
     tombstones: [],
     open,
     next: owner.status?.nextSequence ?? 1,
-    settle: parseDuration(owner.spec?.retention?.uncommittedTTL ?? '168h') ?? week,
+    settle,
     quiet: open.length === 0,
     all: true,
     limit: Number.MAX_SAFE_INTEGER,
