@@ -108,9 +108,9 @@ export const commands: Record<string, Command> = {
   },
   gc: {
     args: 'NAME',
-    summary: "says what of a Dataset's store would be collected now",
-    flags: { 'dry-run': { type: 'boolean', summary: 'changes nothing; must be given' }, ...storeFlags },
-    takes: ['output'],
+    summary: 'has what nothing refers to removed from a store now, or says what would go',
+    flags: { 'dry-run': { type: 'boolean', summary: 'says what would go, and changes nothing' }, ...storeFlags },
+    takes: ['output', 'wait'],
     load: async () => (await import('./verbs/gc.ts')).gc,
   },
   lineage: {

@@ -1,3 +1,4 @@
+import type { Dataset } from '../../api/dataset.ts'
 import type { DatasetVersion } from '../../api/dataset-version.ts'
 import * as kinds from '../../api/kinds.ts'
 import { annotations } from '../../api/names.ts'
@@ -5,7 +6,7 @@ import { formatSelector } from '../../api/ref.ts'
 import type { Context, Run } from '../command.ts'
 import { newRequest, request } from '../edit.ts'
 import { CommandError, exit } from '../exit.ts'
-import { type Found, findCommitted, findDataset, readRef, versionsOf } from '../lookup.ts'
+import { type Found, findCommitted, findDataset, getIfThere, readRef, versionsOf } from '../lookup.ts'
 import { show } from '../print.ts'
 import { poll } from '../wait.ts'
 
@@ -20,8 +21,10 @@ const awaitVersion = (
   { owner }: Found,
   isIt: (version: DatasetVersion) => boolean,
   waiting: string,
+  look: () => Promise<void> = async () => {},
 ): Promise<DatasetVersion> =>
   poll(context, async () => {
+    await look()
     const found = (await versionsOf(context, owner)).find((version) => isIt(version))
     if (found?.status?.phase === 'Failed')
       throw new CommandError(exit.badNews, `${found.metadata.name} failed (granary why ${found.metadata.name})`)
@@ -46,7 +49,17 @@ export const restore: Run = async (context, [text = '']) => {
     show(context, { requested: asked }, () => `${ref.name}:${number} is to be brought back.`)
     return
   }
-  const back = await awaitVersion(context, found, isIt, `${ref.name}:${number} is being brought back`)
+  const { namespace = '', name } = found.owner.metadata
+  const refused = async () => {
+    const now = await getIfThere<Dataset>(context, kinds.Dataset, namespace, name)
+    // The version is made before the request counts as handled.
+    if (now?.status?.lastHandledRestore !== asked || (await versionsOf(context, found.owner)).some(isIt)) return
+    throw new CommandError(
+      exit.badNews,
+      `${ref.name}:${number} can not be brought back: its grace is over, or it never was`,
+    )
+  }
+  const back = await awaitVersion(context, found, isIt, `${ref.name}:${number} is being brought back`, refused)
   show(context, back, () => `${ref.name}:${number} is back: ${back.status?.files} files, ${back.status?.size}.`)
 }
 

@@ -1,12 +1,16 @@
 import type { Dataset } from '../../api/dataset.ts'
 import type { DatasetVersion } from '../../api/dataset-version.ts'
+import * as kinds from '../../api/kinds.ts'
+import { annotations } from '../../api/names.ts'
 import { formatBytes } from '../../api/quantity.ts'
 import { sweep } from '../../transfer/sweep/sweep.ts'
 import { openDatasetStore, withStore } from '../bytes.ts'
 import type { Context, Run } from '../command.ts'
+import { newRequest, request } from '../edit.ts'
 import { CommandError, exit } from '../exit.ts'
 import { findDataset, readRef, versionsOf } from '../lookup.ts'
 import { show } from '../print.ts'
+import { until } from '../wait.ts'
 
 /** Leftovers of what never committed stay so long at the least, ms: as the operator has it. */
 const settle = 3_600_000
@@ -47,7 +51,7 @@ const dryRun = async (
   const open = openNumbers(owner, versions)
   return sweep(store, {
     now: new Date(context.now()).toISOString(),
-    tombstones: [],
+    tombstones: (owner.status?.tombstones ?? []).filter(({ stored }) => stored !== true),
     open,
     next: owner.status?.nextSequence ?? 1,
     settle,
@@ -58,11 +62,41 @@ const dryRun = async (
   })
 }
 
-/** Says what of a Dataset's directory would go if it were swept now. Removing is the operator's work. */
+type LastSweep = NonNullable<NonNullable<Dataset['status']>['lastSweep']>
+
+const waiting = (dataset: Dataset | undefined): string => {
+  const { result, nextRetryAt } = dataset?.status?.lastSweep ?? {}
+  return nextRetryAt === undefined ? 'the store is being cleaned up' : `${result}; it is tried again at ${nextRetryAt}`
+}
+
+/** Has the operator clean up now, though it does so by itself once a day. */
+const ask = async (context: Context, owner: Dataset): Promise<void> => {
+  const { namespace = '', name } = owner.metadata
+  const asked = newRequest(context)
+  await request(context, kinds.Dataset, owner, annotations.sweepRequestedAt, asked)
+  if (context.wait === undefined) {
+    show(context, { requested: asked }, () => `The store of ${name} is to be cleaned up.`)
+    return
+  }
+  const done = (dataset: Dataset | undefined): LastSweep | undefined => {
+    if (dataset === undefined) throw new CommandError(exit.notFound, 'the Dataset was deleted meanwhile')
+    const last = dataset.status?.lastSweep
+    return last?.request === asked && last.finishedAt !== undefined && last.result === 'Done' ? last : undefined
+  }
+  const last = await until<Dataset, LastSweep>(context, { kind: kinds.Dataset, namespace, name }, done, waiting)
+  const what = `${last.objects ?? 0} objects, ${formatBytes(last.bytes ?? 0)}`
+  show(
+    context,
+    last,
+    () => `Removed ${what} that nothing refers to.${last.more === true ? ' There is more: it goes on.' : ''}`,
+  )
+}
+
+/** Has the store of a Dataset cleaned up, or says what would go. */
 export const gc: Run = async (context, [name = ''], flags) => {
-  if (flags['dry-run'] !== true)
-    throw new CommandError(exit.usage, 'the operator collects garbage by itself: write --dry-run to see what would go')
-  const { owner } = await findDataset(context, readRef(name))
+  const { dataset, owner } = await findDataset(context, readRef(name))
+  if (dataset !== owner) throw new CommandError(exit.usage, `${name} is an alias: it has no store of its own`)
+  if (flags['dry-run'] !== true) return ask(context, owner)
   const versions = await versionsOf(context, owner)
   const at = await openDatasetStore(context, owner, flags)
   const heard = listener()

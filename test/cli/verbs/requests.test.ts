@@ -35,6 +35,12 @@ test('restore names a number, and waits until the version is there again', async
   const { out, code } = await personAt(api, { each }).type('restore mnist:v9 --wait')
   expect([code, out]).toEqual([0, 'mnist:v9 is back: 90 files, 1.0 KiB.'])
   expect(asked()).toBe(`v9 ${now}`)
+  const refuse = () =>
+    api.change<Dataset>(kinds.Dataset, 'vision', 'mnist', ({ status }) => {
+      status!.lastHandledRestore = asked()
+    })
+  const late = await personAt(api, { each: refuse }).type('restore mnist:v8 --wait')
+  expect([late.code, late.notes]).toEqual([8, expect.stringContaining('its grace is over')])
 })
 
 test('materialize waits for a version with the same content', async () => {
@@ -67,6 +73,17 @@ test('gc says what would go, and changes nothing', async () => {
   const { out, code } = await personAt(api, { store }).type('gc mnist --dry-run')
   expect([code, out]).toEqual([0, expect.stringContaining('v3 was never committed')])
   expect(new Map(store.objects)).toEqual(before)
-  const careless = await personAt(api, { store }).type('gc mnist')
-  expect([careless.code, careless.notes]).toEqual([2, expect.stringContaining('--dry-run')])
+})
+
+test('without --dry-run the operator is asked, and says what it removed', async () => {
+  const api = visionApi()
+  const each = () =>
+    api.change<Dataset>(kinds.Dataset, 'vision', 'mnist', ({ metadata, status }) => {
+      const asked = metadata.annotations?.[annotations.sweepRequestedAt]
+      Object.assign(status!, {
+        lastSweep: { request: asked, result: 'Done', objects: 3, bytes: 2048, finishedAt: '2026-01-01T00:00:01Z' },
+      })
+    })
+  const { out } = await personAt(api, { each }).type('gc mnist --wait')
+  expect(out).toBe('Removed 3 objects, 2.0 KiB that nothing refers to.')
 })
