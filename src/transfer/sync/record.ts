@@ -16,7 +16,7 @@ import { compareUtf8 } from '../../lib/utf8.ts'
 import { contentLine } from '../../manifest/line.ts'
 import type { Entry } from '../../manifest/types.ts'
 import type { Known } from '../plan.ts'
-import { type Line, lineText } from './record-lines.ts'
+import { forgottenLine, knownLine, type Line } from './record-lines.ts'
 import { mergeLines } from './record-merge.ts'
 import { knownOf, readLines } from './record-read.ts'
 
@@ -97,12 +97,12 @@ export class SyncRecord {
 
   /** Of a path both sides have the same now, verified. */
   add(known: Known): void {
-    this.#write({ p: known.p, known })
+    this.#write(knownLine(known))
   }
 
   /** Nothing is known of the path any more. */
   forget(p: string): void {
-    this.#write({ p })
+    this.#write(forgottenLine(p))
   }
 
   #begin(): void {
@@ -113,9 +113,9 @@ export class SyncRecord {
   }
 
   #write(line: Line): void {
-    if (!this.#changed) this.#journal = `${lineText({ p: this.#boot })}\n`
+    if (!this.#changed) this.#journal = `${forgottenLine(this.#boot).text}\n`
     this.#sort(line)
-    this.#journal += `${lineText(line)}\n`
+    this.#journal += `${line.text}\n`
     if (this.#journal.length >= unwritten) this.flush()
   }
 
@@ -133,7 +133,7 @@ export class SyncRecord {
           file,
           `${this.#run
             .slice(at, at + 1000)
-            .map(lineText)
+            .map(({ text }) => text)
             .join('\n')}\n`,
         )
     } finally {
@@ -181,7 +181,7 @@ export class SyncRecord {
           totals.bytes += known!.size
         }
         hash.update(content)
-        writeSync(file, `${lines.map(lineText).join('\n')}\n`)
+        writeSync(file, `${lines.map(({ text }) => text).join('\n')}\n`)
       }
       const all = { ...totals, digest: hash.digest('hex') }
       writeSync(file, `${trailerMark}${JSON.stringify(all)}\n`)

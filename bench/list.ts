@@ -1,0 +1,10 @@
+/** A bare listing of a prefix, and nothing else: what a resync is measured by. Prints how many objects there are. */
+import { openStore } from '../src/stores/open.ts'
+
+const [bucket = '', prefix = ''] = process.argv.slice(2)
+const s3 = { bucket, endpoint: process.env.AWS_ENDPOINT_URL_S3 }
+const store = await openStore({ credentialsDir: '', caDir: '' }, { name: 's3', s3, credentials: 'Ambient' })
+let count = 0
+for await (const _ of store.list(prefix)) count++
+console.log(count)
+await store.close()
