@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { chmod, copyFile, mkdir, mkdtemp, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises'
+import { chmod, copyFile, mkdir, mkdtemp, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { pauseImage } from './node.ts'
 import { cacheDir, containerdSocket, repository, stateDir } from './paths.ts'
@@ -98,8 +98,10 @@ export const loadPauseImage = async (sandbox: ProcessIdentity): Promise<void> =>
 /** Loads Granary's image as `npm run build` left it, unless this very content is loaded. Returns whether it was new. */
 export const loadGranaryImage = async (sandbox: ProcessIdentity): Promise<boolean> => {
   const base = [process.version, await fileStamp(process.execPath), await fileStamp(busybox)].join()
-  const content = await readFile(join(bundle, 'main.js'))
-  const stamp = digestOf(`${base}${digestOf(content)}`)
+  const files = (await readdir(bundle)).filter((name) => name.endsWith('.js')).sort()
+  const contents = await Promise.all(files.map((name) => fileStamp(join(bundle, name))))
+  const content = digestOf(contents.join())
+  const stamp = digestOf(`${base}${content}`)
   const stampFile = join(stateDir, 'granary-image')
   if (existsSync(stampFile) && (await readFile(stampFile, 'utf8')) === stamp) return false
   const system = await layer('system', base, async (root) => {
@@ -107,10 +109,10 @@ export const loadGranaryImage = async (sandbox: ProcessIdentity): Promise<boolea
     await addNode(root)
   })
   const appRoot = await mkdtemp(join(stateDir, 'app-'))
-  const app = join(dirname(system), `app-${digestOf(content).slice(0, 16)}.tar`)
+  const app = join(dirname(system), `app-${content.slice(0, 16)}.tar`)
   try {
     await mkdir(join(appRoot, 'app', 'dist'), { recursive: true })
-    await copyFile(join(bundle, 'main.js'), join(appRoot, 'app', 'dist', 'main.js'))
+    for (const name of files) await copyFile(join(bundle, name), join(appRoot, 'app', 'dist', name))
     await chmod(appRoot, 0o755)
     await pack(appRoot, app)
     await load(sandbox, granaryImage, [system, app], {
