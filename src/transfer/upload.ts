@@ -1,7 +1,5 @@
-import { createHash } from 'node:crypto'
 import { constants } from 'node:fs'
-import { type FileHandle, open } from 'node:fs/promises'
-import { Readable } from 'node:stream'
+import { open } from 'node:fs/promises'
 import { MoveFailure } from '../mover/failure.ts'
 import { type ObjectStore, StoreError } from '../stores/object-store.ts'
 import type { Stamp } from './journal.ts'
@@ -15,8 +13,6 @@ export interface Uploaded {
   etag?: string
 }
 
-const chunkBytes = 256 * 1024
-
 /** A file was changed while it was read: somebody still writes. */
 export const writersActive = (path: string, what: string): MoveFailure =>
   new MoveFailure(
@@ -24,19 +20,6 @@ export const writersActive = (path: string, what: string): MoveFailure =>
     `${path} ${what} while the output was uploaded: something still writes to the volume. It is tried again; end every pod that mounts the claim`,
     [path],
   )
-
-async function* readRange(handle: FileHandle, offset: number, length: number, seen: (chunk: Buffer) => void) {
-  let at = offset
-  while (at < offset + length) {
-    const buffer = Buffer.allocUnsafe(Math.min(chunkBytes, offset + length - at))
-    const { bytesRead } = await handle.read(buffer, 0, buffer.length, at)
-    if (bytesRead === 0) return
-    const chunk = buffer.subarray(0, bytesRead)
-    seen(chunk)
-    yield chunk
-    at += bytesRead
-  }
-}
 
 /** Uploads a file and hashes it while it is read, once. What the store answers is checked against what was sent. */
 export const uploadFile = (
@@ -55,16 +38,8 @@ export const uploadFile = (
     try {
       const stats = await handle.stat({ bigint: true })
       if (!stats.isFile()) throw writersActive(file.path, 'became something else than a file')
-      const hash = createHash('sha256')
-      const seen = (chunk: Buffer) => {
-        hash.update(chunk)
-        onBytes(chunk.length)
-      }
       const size = Number(stats.size)
-      const ranges = (offset: number, length: number) =>
-        Readable.from(readRange(handle, offset, length, seen), { objectMode: false })
-      const info = await store.upload(key, size, ranges, { signal })
-      const sha256 = hash.digest('hex')
+      const { info, sha256 } = await store.uploadFile(key, handle.fd, { size, onBytes, signal })
       const said = info.checksums?.sha256
       if (info.size !== size || (said !== undefined && said !== sha256))
         throw new StoreError('corrupt', `${store.name} answered with other bytes than were sent for ${key}`, key)

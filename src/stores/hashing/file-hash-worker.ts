@@ -1,6 +1,7 @@
+import { hash } from 'node:crypto'
 import { readSync } from 'node:fs'
 import { parentPort } from 'node:worker_threads'
-import type { FromHasher, ToHasher } from './file-hashes.ts'
+import type { FromHasher, ReadBytes, ToHasher } from './file-hashes.ts'
 import { type Algorithm, type Sum, Summer, type Sums } from './sums.ts'
 
 /** Runs in a thread of its own: reads files back and sums them up as far as they are known to be written. */
@@ -17,6 +18,22 @@ const readOn = (id: number, to: number): void => {
     for (const sum of file.sums.values()) sum.update(piece)
     file.at += count
   }
+}
+
+const readInto = (id: number, offset: number, memory: ArrayBuffer): ReadBytes => {
+  const file = files.get(id)!
+  if (offset !== file.at) throw new Error('a file is read out of order')
+  const bytes = Buffer.from(memory)
+  let count = 0
+  while (count < bytes.length) {
+    const more = readSync(file.fd, bytes, count, bytes.length - count, offset + count)
+    if (more === 0) break
+    count += more
+  }
+  const filled = bytes.subarray(0, count)
+  for (const sum of file.sums.values()) sum.update(filled)
+  file.at += count
+  return { buffer: memory, count, sha256: hash('sha256', filled, 'hex') }
 }
 
 const finish = (id: number): Sums => {
@@ -37,6 +54,8 @@ const handle = (message: ToHasher): FromHasher | undefined => {
     case 'advance':
       if (files.has(id)) readOn(id, message.to)
       return undefined
+    case 'read':
+      return { id, read: readInto(id, message.offset, message.buffer) }
     case 'finish':
       readOn(id, message.to)
       return { id, sums: finish(id) }
@@ -49,7 +68,7 @@ const handle = (message: ToHasher): FromHasher | undefined => {
 parentPort!.on('message', (message: ToHasher) => {
   try {
     const answer = handle(message)
-    if (answer) parentPort!.postMessage(answer)
+    if (answer) parentPort!.postMessage(answer, answer.read ? [answer.read.buffer] : [])
   } catch (error) {
     files.delete(message.id)
     parentPort!.postMessage({ id: message.id, error: error as Error } satisfies FromHasher)

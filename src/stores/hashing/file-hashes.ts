@@ -5,6 +5,7 @@ import type { Algorithm, Sums } from './sums.ts'
 export type ToHasher =
   | { do: 'open'; id: number; fd: number; algorithms: Algorithm[] }
   | { do: 'advance'; id: number; to: number }
+  | { do: 'read'; id: number; offset: number; buffer: ArrayBuffer }
   | { do: 'finish'; id: number; to: number }
   | { do: 'abandon'; id: number }
 
@@ -12,12 +13,25 @@ export interface FromHasher {
   id: number
   sums?: Sums
   error?: Error
+  read?: ReadBytes
 }
 
-/** Sums over a file that is being written, taken in another thread. The file stays open until `finish` or `abandon` has settled. */
+/** Bytes that were read: the memory that was lent, how much of it is filled, and the sha256 of that. */
+export interface ReadBytes {
+  buffer: ArrayBuffer
+  count: number
+  sha256: string
+}
+
+/** Sums over a file that is being written, or read to be sent, taken in another thread. The file stays open until `finish` or `abandon` has settled. */
 export interface FileHash {
   /** Everything before this offset is written. */
   advance(to: number): void
+  /**
+   * Reads on, filling the memory as far as the file goes, and sums up what was read. `offset`: where the last read ended. One read at a time; the memory
+   * is another object afterwards.
+   */
+  read(offset: number, buffer: ArrayBuffer): Promise<ReadBytes>
   /** The sums over the first `size` bytes, which are all written. */
   finish(size: number): Promise<Sums>
   /** Nobody wants to know any more; the file isn't read after this. */
@@ -53,29 +67,32 @@ export class FileHashes {
     const thread = this.#thread()
     thread.files++
     thread.worker.ref()
-    const send = (message: ToHasher) => thread.worker.postMessage(message)
-    const ask = async (message: ToHasher): Promise<FromHasher> => {
+    const send = (message: ToHasher) =>
+      thread.worker.postMessage(message, message.do === 'read' ? [message.buffer] : [])
+    const ask = (message: ToHasher): Promise<FromHasher> =>
+      new Promise<FromHasher>((resolve, reject) => {
+        const failed = thread.failed.get(id)
+        if (failed !== undefined) return reject(failed)
+        thread.waiting.set(id, { resolve, reject })
+        send(message)
+      }).finally(() => thread.waiting.delete(id))
+    let over = false
+    const last = async (message: ToHasher): Promise<FromHasher> => {
       try {
-        return await new Promise<FromHasher>((resolve, reject) => {
-          const failed = thread.failed.get(id)
-          if (failed !== undefined) return reject(failed)
-          thread.waiting.set(id, { resolve, reject })
-          send(message)
-        })
+        return await ask(message)
       } finally {
         over = true
-        thread.waiting.delete(id)
         thread.failed.delete(id)
         if (--thread.files === 0) thread.worker.unref()
       }
     }
-    let over = false
     send({ do: 'open', id, fd, algorithms })
     return {
       advance: (to) => send({ do: 'advance', id, to }),
-      finish: async (size) => (await ask({ do: 'finish', id, to: size })).sums!,
+      read: async (offset, buffer) => (await ask({ do: 'read', id, offset, buffer })).read!,
+      finish: async (size) => (await last({ do: 'finish', id, to: size })).sums!,
       abandon: async () => {
-        if (!over) await ask({ do: 'abandon', id }).catch(() => {})
+        if (!over) await last({ do: 'abandon', id }).catch(() => {})
       },
     }
   }

@@ -36,16 +36,20 @@ const sameBytes = async (deps: S3Deps, key: string, bytes: Uint8Array, signal?: 
   }
 }
 
-/** One PUT, with the md5 for the store to check by, and checked by the etag where that is an md5. */
+/**
+ * One PUT, with the md5 for the store to check by, and checked by the etag where that is an md5. `before`: the same was tried already, and nobody knows
+ * with what outcome.
+ */
 export const putObject = async (
   deps: S3Deps,
   key: string,
   bytes: Uint8Array,
   options: PutOptions = {},
+  before = false,
 ): Promise<ObjectInfo> => {
   const md5 = createHash('md5').update(bytes).digest()
   const { signal } = options
-  let unsure = false
+  let unsure = before
   return withRetry(deps.retry, signal, async () => {
     try {
       const command = new PutObjectCommand({

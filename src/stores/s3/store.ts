@@ -18,11 +18,13 @@ import { getObject } from './get.ts'
 import { infoOf } from './info.ts'
 import { leanDownload } from './lean/download.ts'
 import { LeanPath } from './lean/open.ts'
+import { leanPut, leanSender } from './lean/put.ts'
 import { NotUnderstood } from './lean/response-head.ts'
 import type { Lean } from './lean/send.ts'
+import { leanUploadFile } from './lean/upload-file.ts'
 import { listObjects } from './list.ts'
 import { putObject } from './put.ts'
-import { abortUpload, uploadObject } from './upload.ts'
+import { abortUpload, ordinarySender, uploadObject } from './upload.ts'
 
 export interface S3StoreOptions {
   credentials: CredentialSource
@@ -125,9 +127,21 @@ export const openS3Store = async (address: S3Address, options: S3StoreOptions): 
         (lean) => leanDownload(lean, key, target, how),
         () => downloadByStream(store, key, target, how),
       ),
-    put: (key, bytes, putOptions) => putObject(deps, key, bytes, putOptions),
-    upload: (key, size, open, putOptions) => uploadObject(deps, key, size, open, putOptions),
-    uploadFile: (key, fd, how) => uploadByStream(store, key, fd, how),
+    put: (key, bytes, putOptions) =>
+      either(
+        (lean) => leanPut(lean, key, bytes, putOptions),
+        () => putObject(deps, key, bytes, putOptions),
+      ),
+    async upload(key, size, open, putOptions = {}) {
+      const lean = await leanPath.open()
+      const sender = lean ? leanSender(lean) : ordinarySender(deps)
+      return uploadObject(deps, key, size, open, putOptions, sender)
+    },
+    uploadFile: (key, fd, how) =>
+      either(
+        (lean) => leanUploadFile(lean, key, fd, how),
+        () => uploadByStream(store, key, fd, how),
+      ),
     async remove(keys, signal) {
       for (let i = 0; i < keys.length; i += deleteBatch) await removeBatch(keys.slice(i, i + deleteBatch), signal)
     },

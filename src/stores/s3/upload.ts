@@ -16,23 +16,23 @@ import { getObject } from './get.ts'
 import { infoOf } from './info.ts'
 import { condition, damaged, putObject, writeContext } from './put.ts'
 
-/** 8 MiB parts, larger ones where S3's limit of 10,000 parts asks for it; two in flight beside the one being read: memory stays bounded. */
-const smallestPart = 8 * 1024 * 1024
+/** 8 MiB parts, larger ones where S3's limit of 10,000 parts asks for it; a few in flight: memory stays bounded. */
+export const smallestPart = 8 * 1024 * 1024
 const mostParts = 10_000
-const inFlight = 3
 
 export const partSizeFor = (size: number): number => {
   const mebi = 1024 * 1024
   return Math.max(smallestPart, Math.ceil(size / mostParts / mebi) * mebi)
 }
 
-interface Part {
+/** A part that the store has. */
+export interface Part {
   PartNumber: number
   ETag: string
-  md5: Buffer
 }
 
-interface Upload {
+/** A multipart upload under way. */
+export interface Upload {
   deps: S3Deps
   key: string
   id: string
@@ -40,7 +40,23 @@ interface Upload {
   options: PutOptions
 }
 
-const sendPart = async (u: Upload, number: number, bytes: Buffer): Promise<Part> => {
+/** Bytes of a part, in memory until `release`; their sha256 where it is known. */
+export interface PartBytes {
+  bytes: Buffer
+  sha256?: string
+  release?: () => void
+}
+
+/** How bytes get to the store. */
+export interface Sender {
+  put(key: string, bytes: Uint8Array, options: PutOptions): Promise<ObjectInfo>
+  part(upload: Upload, number: number, bytes: PartBytes): Promise<Part>
+  /** Parts of one upload on their way at once. */
+  readonly inFlight: number
+}
+
+/** By the ordinary client, with the md5 for the store to check by. */
+export const ordinaryPart = async (u: Upload, number: number, { bytes }: PartBytes): Promise<Part> => {
   const md5 = createHash('md5').update(bytes).digest()
   const command = new UploadPartCommand({
     Bucket: u.deps.bucket,
@@ -55,15 +71,24 @@ const sendPart = async (u: Upload, number: number, bytes: Buffer): Promise<Part>
     const answer = await u.deps.client.send(command, { abortSignal: u.signal })
     const recorded = infoOf(answer, bytes.length).checksums?.md5
     if (recorded && recorded !== md5.toString('hex')) throw damaged(u.deps, u.key)
-    return { PartNumber: number, ETag: answer.ETag ?? '', md5 }
+    return { PartNumber: number, ETag: answer.ETag ?? '' }
   })
 }
 
+export const ordinarySender = (deps: S3Deps): Sender => ({
+  put: (key, bytes, options) => putObject(deps, key, bytes, options),
+  part: ordinaryPart,
+  inFlight: 3,
+})
+
 /** The etag that S3 gives to parts put together: md5 over their md5s. Undefined where the parts' etags are no md5s. */
 const compositeEtag = (parts: Part[]): string | undefined => {
-  if (!parts.every((part) => md5OfEtag(part.ETag.replaceAll('"', '')))) return undefined
   const all = createHash('md5')
-  for (const part of parts) all.update(part.md5)
+  for (const { ETag } of parts) {
+    const md5 = md5OfEtag(ETag.replaceAll('"', ''))
+    if (md5 === undefined) return undefined
+    all.update(Buffer.from(md5, 'hex'))
+  }
   return `${all.digest('hex')}-${parts.length}`
 }
 
@@ -105,43 +130,44 @@ const headForEtag = async (u: Upload): Promise<ObjectInfo | undefined> => {
   }
 }
 
+type ReadPart = (offset: number, length: number) => Promise<PartBytes>
+
 /** Reads part after part and sends a few at once; the first failure stops the others. */
-const sendParts = async (u: Upload, size: number, open: (offset: number, length: number) => Readable) => {
+const sendParts = async (u: Upload, size: number, read: ReadPart, sender: Sender) => {
   const partSize = partSizeFor(size)
   const parts: Part[] = []
   const failures: unknown[] = []
   const running = new Set<Promise<void>>()
-  const send = async (number: number, bytes: Buffer) => {
+  const send = async (number: number, part: PartBytes) => {
     try {
-      parts[number - 1] = await sendPart(u, number, bytes)
+      parts[number - 1] = await sender.part(u, number, part)
     } catch (error) {
       failures.push(error)
+    } finally {
+      part.release?.()
     }
   }
   for (let offset = 0; offset < size && failures.length === 0; offset += partSize) {
-    const length = Math.min(partSize, size - offset)
-    const bytes = await readExactly(open(offset, length), length, u.key)
-    const sent: Promise<void> = send(offset / partSize + 1, bytes).finally(() => running.delete(sent))
+    const part = await read(offset, Math.min(partSize, size - offset)).catch((error) => void failures.push(error))
+    if (part === undefined) break
+    const sent: Promise<void> = send(offset / partSize + 1, part).finally(() => running.delete(sent))
     running.add(sent)
-    if (running.size >= inFlight) await Promise.race(running)
+    if (running.size >= sender.inFlight) await Promise.race(running)
   }
   await Promise.all(running)
   if (failures.length > 0) throw failures[0]
   return parts
 }
 
-/** Anything above one part goes in several; whatever goes wrong, the parts are taken back. */
-export const uploadObject = async (
+/** An upload in parts; whatever goes wrong, they are taken back. */
+export const uploadInParts = async (
   deps: S3Deps,
   key: string,
   size: number,
-  open: (offset: number, length: number) => Readable,
-  options: PutOptions = {},
+  read: ReadPart,
+  sender: Sender,
+  options: PutOptions,
 ): Promise<ObjectInfo> => {
-  if (size <= smallestPart) {
-    const bytes = size === 0 ? new Uint8Array() : await readExactly(open(0, size), size, key)
-    return putObject(deps, key, bytes, options)
-  }
   const stop = new AbortController()
   const signal = options.signal ? AbortSignal.any([options.signal, stop.signal]) : stop.signal
   const id = await callStore(deps, writeContext(deps, key, options), signal, async () => {
@@ -156,12 +182,27 @@ export const uploadObject = async (
   })
   const upload = { deps, key, id, signal, options }
   try {
-    return await complete(upload, await sendParts(upload, size, open), size)
+    return await complete(upload, await sendParts(upload, size, read, sender), size)
   } catch (error) {
     stop.abort()
     await abortUpload(deps, key, id)
     throw error
   }
+}
+
+/** Anything above one part goes in several. */
+export const uploadObject = async (
+  deps: S3Deps,
+  key: string,
+  size: number,
+  open: (offset: number, length: number) => Readable,
+  options: PutOptions,
+  sender: Sender,
+): Promise<ObjectInfo> => {
+  const read = async (offset: number, length: number) => readExactly(open(offset, length), length, key)
+  if (size > smallestPart)
+    return uploadInParts(deps, key, size, async (...range) => ({ bytes: await read(...range) }), sender, options)
+  return sender.put(key, size === 0 ? new Uint8Array() : await read(0, size), options)
 }
 
 /** Takes the parts of an upload back; gives up quietly, since a sweep finds what is left. */

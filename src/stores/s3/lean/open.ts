@@ -5,6 +5,7 @@ import type { ObjectStore } from '../../object-store.ts'
 import type { Identity } from '../credentials.ts'
 import type { S3Deps } from '../deps.ts'
 import { Connections } from './connections.ts'
+import { PartBuffers } from './part-buffers.ts'
 import type { Lean } from './send.ts'
 import { Signer } from './sigv4.ts'
 import { siteOf } from './site.ts'
@@ -57,6 +58,7 @@ export class LeanPath {
       connections: new Connections(site, { ca, stall }),
       concurrency,
       hashes: new FileHashes(),
+      partBuffers: new PartBuffers(),
       summer: new Summer(),
       head,
     }

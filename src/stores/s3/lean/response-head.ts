@@ -11,9 +11,12 @@ export interface ResponseHead {
 
 /** An answer that the lean path makes nothing of. It is never guessed at: the ordinary client asks once more. */
 export class NotUnderstood extends Error {
-  constructor(what: string) {
+  /** The server said no: what was asked for did not take place. */
+  readonly refused: boolean
+  constructor(what: string, refused = false) {
     super(`not understood: ${what}`)
     this.name = 'NotUnderstood'
+    this.refused = refused
   }
 }
 

@@ -9,6 +9,7 @@ import type { S3Deps } from '../deps.ts'
 import { translate } from '../errors.ts'
 import type { Receiver } from './connection.ts'
 import type { Connections } from './connections.ts'
+import type { PartBuffers } from './part-buffers.ts'
 import { NotUnderstood, type ResponseHead } from './response-head.ts'
 import { encode, type Signer, timestamp } from './sigv4.ts'
 import type { Site } from './site.ts'
@@ -22,6 +23,7 @@ export interface Lean {
   connections: Connections
   concurrency: Concurrency
   hashes: FileHashes
+  partBuffers: PartBuffers
   summer: Summer
   /** By the ordinary client. */
   head: ObjectStore['head']
@@ -37,6 +39,8 @@ export interface LeanRequest {
   /** sha256 of the body. */
   payload: string
   body?: Uint8Array
+  /** What a refused condition (412) means; without it, the ordinary client finds out. */
+  onPrecondition?: 'exists' | 'changed' | undefined
 }
 
 /** Something on this side went wrong (the disk, mostly): no answer of the store, and no reason to try again. */
@@ -90,7 +94,9 @@ const exchange = async (lean: Lean, request: LeanRequest, receiver: Receiver, si
     try {
       return await connection.exchange(out, watched)
     } catch (error) {
-      if (fresh || answered || !connection.servedBefore || signal?.aborted) throw error
+      // Of a write nobody knows whether it took place: the caller has to.
+      const harmless = request.method === 'GET' && !answered && connection.servedBefore
+      if (fresh || !harmless || signal?.aborted) throw error
     } finally {
       signal?.removeEventListener('abort', stop)
       lean.connections.give(connection)
@@ -98,11 +104,17 @@ const exchange = async (lean: Lean, request: LeanRequest, receiver: Receiver, si
   }
 }
 
-const outcome = (lean: Lean, head: ResponseHead, context: CallContext): Error | undefined => {
+const outcome = (
+  lean: Lean,
+  { onPrecondition }: LeanRequest,
+  head: ResponseHead,
+  context: CallContext,
+): Error | undefined => {
   const { status } = head
   if (status === 200 || status === 206) return undefined
+  if (status === 412 && onPrecondition) return translate({ $metadata: { httpStatusCode: status } }, context)
   // Also of keys that have ended: the ordinary client renews them.
-  if (!transient.has(status)) return new NotUnderstood(`status ${status}`)
+  if (!transient.has(status)) return new NotUnderstood(`status ${status}`, status >= 400)
   const $response = { headers: Object.fromEntries(head.headers) }
   const error = translate({ $metadata: { httpStatusCode: status }, $response }, context)
   if (overload.has(status)) lean.concurrency.overloaded(error instanceof TransientError ? error.after : undefined)
@@ -119,14 +131,13 @@ export const send = async (
   receiver: Receiver,
   signal: AbortSignal | undefined,
 ): Promise<ResponseHead> => {
-  const context: CallContext =
-    request.method === 'GET'
-      ? { store: lean.s3.name, doing: 'read objects', key: request.key, onPrecondition: 'changed' }
-      : { store: lean.s3.name, doing: 'write objects', key: request.key }
+  const { method, key, onPrecondition } = request
+  const doing = method === 'GET' ? 'read objects' : 'write objects'
+  const context: CallContext = { store: lean.s3.name, doing, key, ...(onPrecondition ? { onPrecondition } : {}) }
   let failure: Error | undefined
   const wary: Receiver = {
     begin: (head) => {
-      failure = outcome(lean, head, context)
+      failure = outcome(lean, request, head, context)
       return failure === undefined && receiver.begin(head)
     },
     data: receiver.data,
