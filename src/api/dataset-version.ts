@@ -133,7 +133,7 @@ export const DatasetVersionStatus = z.object({
     'Snapshots of its volumes.',
   ).optional(),
   strategy: z
-    .object({ used: text('Copy, Snapshot or Clone.', 32), reason: text('Why.', 1024) })
+    .object({ used: text('Snapshot, Clone, Shared or Copy.', 32), reason: text('Why.', 1024) })
     .optional()
     .meta({ description: 'How its volume is filled.' }),
   reach: z.enum(['OneNode', 'ManyNodes']).optional().meta({ description: 'From where its volume can be used.' }),

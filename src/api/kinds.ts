@@ -23,6 +23,14 @@ export const Node = kind('v1', 'Node', 'nodes', false)
 export const Event = kind('v1', 'Event', 'events')
 export const Job = kind('batch/v1', 'Job', 'jobs')
 export const StorageClass = kind('storage.k8s.io/v1', 'StorageClass', 'storageclasses', false)
+export const VolumeAttachment = kind('storage.k8s.io/v1', 'VolumeAttachment', 'volumeattachments', false)
+export const VolumeSnapshot = kind('snapshot.storage.k8s.io/v1', 'VolumeSnapshot', 'volumesnapshots')
+export const VolumeSnapshotClass = kind(
+  'snapshot.storage.k8s.io/v1',
+  'VolumeSnapshotClass',
+  'volumesnapshotclasses',
+  false,
+)
 export const Deployment = kind('apps/v1', 'Deployment', 'deployments')
 export const ReplicaSet = kind('apps/v1', 'ReplicaSet', 'replicasets')
 export const StatefulSet = kind('apps/v1', 'StatefulSet', 'statefulsets')

@@ -14,7 +14,7 @@ export const labels = {
   role: 'granary.dev/role',
 } as const
 
-export type Role = 'mover' | 'prime' | 'working' | 'version' | 'cache' | 'rescue' | 'source' | 'store'
+export type Role = 'mover' | 'prime' | 'working' | 'version' | 'cache' | 'rescue' | 'source' | 'store' | 'snapshot'
 
 export const annotations = {
   // on claims, by people
@@ -37,6 +37,8 @@ export const annotations = {
   openVersion: 'granary.dev/open-version',
   /** Name of the claim that holds the bytes after the original one began to go. */
   rescue: 'granary.dev/rescue',
+  /** JSON: {used, reason, reach}: how its volume is filled, chosen once. */
+  strategy: 'granary.dev/strategy',
   /** `<reason>: <sentence>`. */
   waiting: 'granary.dev/waiting',
 

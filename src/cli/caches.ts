@@ -89,6 +89,8 @@ export const cacheSpecs = (indexes: Indexes[]): CacheSpec[] => {
     { kind: kinds.Pod, project: projectPod },
     { kind: kinds.Job, project: projectJob },
     { kind: kinds.StorageClass },
+    { kind: kinds.VolumeSnapshot, optional: true },
+    { kind: kinds.VolumeSnapshotClass, optional: true },
     { kind: kinds.Namespace },
   ]
   const merged = mergeIndexes(indexes)

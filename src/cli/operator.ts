@@ -123,7 +123,12 @@ const fill = (deps: { client: KubeClient; log: Log; metrics: Metrics }, caches: 
     if (relist) deps.metrics.relists.inc({ kind: plural })
   }
   const running = [...caches.values()].map((cache) =>
-    reflect({ ...deps, listed }, { kind: cache.kind, labelSelector: cache.labelSelector }, cache, stop.signal),
+    reflect(
+      { ...deps, listed },
+      { kind: cache.kind, labelSelector: cache.labelSelector, optional: cache.optional },
+      cache,
+      stop.signal,
+    ),
   )
   return async () => {
     stop.abort()

@@ -1,7 +1,7 @@
 import type { KubeObject, OwnerReference } from '../api/meta.ts'
 import type { Operation } from '../api/move.ts'
 
-export type Role = 'mover' | 'prime' | 'working' | 'version' | 'rescue' | 'source' | 'store'
+export type Role = 'mover' | 'prime' | 'working' | 'version' | 'rescue' | 'source' | 'store' | 'snapshot'
 
 export const managedBy = 'app.kubernetes.io/managed-by'
 export const datasetLabel = 'granary.dev/dataset'

@@ -1,5 +1,6 @@
 import { annotations, primeName } from '../api/names.ts'
 import { childLabels, ownerReferences } from './labels.ts'
+import type { DataSource } from './snapshot.ts'
 import { type Claim, forClaimAnnotation, selectedNodeAnnotation } from './volumes.ts'
 
 export interface PrimeInput {
@@ -16,14 +17,18 @@ export interface PrimeInput {
   accessModes: string[]
   /** The scheduler's choice for the claim. */
   node?: string | undefined
+  /** What its driver makes it from; absent: empty. */
+  dataSource?: DataSource | undefined
+  /** As it is written on the claim. */
+  strategy?: string | undefined
 }
 
 /** On a prime: the node that was copied to it. The provisioner takes the scheduler's annotation off when it can't make a volume there. */
 export const primeNodeAnnotation = 'granary.dev/selected-node'
 
 /**
- * The claim whose volume is filled for another claim, and then given to it. One per claim, named by its uid. It has no data source: a
- * provisioner ignores claims with one that it does not know.
+ * The claim whose volume is filled for another claim, and then given to it. One per claim, named by its uid. Its data source, if it has one, is
+ * of a kind that its driver knows: a provisioner ignores claims with any other.
  */
 export const primeClaim = ({
   claim,
@@ -34,6 +39,8 @@ export const primeClaim = ({
   size,
   accessModes,
   node,
+  dataSource,
+  strategy,
 }: PrimeInput): Claim => {
   const { uid = '' } = claim.metadata
   const { storageClassName, volumeMode, volumeAttributesClassName } = claim.spec
@@ -47,6 +54,7 @@ export const primeClaim = ({
       annotations: {
         [annotations.digest]: digest,
         [forClaimAnnotation]: `${claim.metadata.namespace}/${claim.metadata.name}`,
+        ...(strategy === undefined ? {} : { [annotations.strategy]: strategy }),
         ...(node === undefined ? {} : { [selectedNodeAnnotation]: node, [primeNodeAnnotation]: node }),
       },
       ownerReferences: ownerReferences(claim, namespace),
@@ -55,6 +63,7 @@ export const primeClaim = ({
       accessModes,
       resources: { requests: { storage: size } },
       ...(storageClassName === undefined ? {} : { storageClassName }),
+      ...(dataSource === undefined ? {} : { dataSourceRef: dataSource }),
       ...(volumeMode === undefined ? {} : { volumeMode }),
       ...(volumeAttributesClassName === undefined ? {} : { volumeAttributesClassName }),
     },

@@ -21,6 +21,7 @@ export interface Sink {
 export class Cache implements Store, Sink {
   readonly kind: Kind
   readonly labelSelector: string | undefined
+  readonly optional: boolean
   /** Resolves when the first list is in. */
   readonly synced: Promise<void>
   #resolveSynced: () => void = () => {}
@@ -36,6 +37,7 @@ export class Cache implements Store, Sink {
   constructor(spec: CacheSpec, report: (error: unknown, index: string, object: KubeObject) => void = () => {}) {
     this.kind = spec.kind
     this.labelSelector = spec.labelSelector
+    this.optional = spec.optional ?? false
     this.#project = spec.project ?? ((object) => object)
     this.#indexes = new Map(
       Object.entries(spec.indexes ?? {}).map(([name, keysOf]) => [

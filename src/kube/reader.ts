@@ -22,7 +22,9 @@ export const liveReader = (client: KubeClient, indexes: IndexTable): Reader => {
   const list = async <T extends KubeObject>(kind: Kind, namespace?: string) => {
     const key = `${kindKey(kind)}/${namespace ?? ''}`
     const items =
-      listed.get(key) ?? client.list(kind, namespace === undefined ? {} : { namespace }).then((all) => all.items)
+      listed.get(key) ??
+      // Not found is the kind itself: a namespace that is not there has none of it.
+      orUndefined(client.list(kind, namespace === undefined ? {} : { namespace })).then((all) => all?.items ?? [])
     listed.set(key, items)
     return (await items) as T[]
   }

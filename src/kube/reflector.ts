@@ -17,6 +17,9 @@ export interface ReflectorDeps {
 export interface ReflectorOptions {
   kind: Kind
   labelSelector?: string | undefined
+  /** Of a kind that the server does not serve there are no objects; it is asked again after `absentRetry` milliseconds. */
+  optional?: boolean | undefined
+  absentRetry?: number
   /** A watch that says nothing for so long, no bookmark even (they come every minute), is cut and begun again. Milliseconds. */
   silence?: number
   retry?: { base: number; max: number }
@@ -29,7 +32,7 @@ export const reflect = async (
   sink: Sink,
   signal: AbortSignal,
 ): Promise<void> => {
-  const { kind, labelSelector, retry = { base: 500, max: 30_000 } } = options
+  const { kind, labelSelector, optional = false, absentRetry = 30_000, retry = { base: 500, max: 30_000 } } = options
   const log = deps.log.child({ kind: kind.plural })
   let version: string | undefined
   let lists = 0
@@ -53,11 +56,22 @@ export const reflect = async (
     } catch (error) {
       if (signal.aborted) return
       if (mustList(error)) version = undefined
-      if (isApiError(error, (e) => e.isGone)) log.debug('the watch is too old, listing again')
-      else log.warn({ error: messageOf(error) }, 'lost touch with the API server, trying again')
+      if (optional && isNotFound(error)) {
+        sink.replace([], '0')
+        await sleep(absentRetry, signal)
+        continue
+      }
+      tell(log, error)
     }
     await sleep(backoffMs(++failures, { ...retry, jitter: 0.5 }), signal)
   }
+}
+
+const isNotFound = (error: unknown) => isApiError(error, (e) => e.isNotFound)
+
+const tell = (log: Log, error: unknown) => {
+  if (isApiError(error, (e) => e.isGone)) log.debug('the watch is too old, listing again')
+  else log.warn({ error: messageOf(error) }, 'lost touch with the API server, trying again')
 }
 
 /** What the API server itself says of a watch, other than "later", may mean that it can't go on from there; a connection that broke does not. */

@@ -64,6 +64,8 @@ export interface CacheSpec {
   /** Keeps what is used; managedFields always go. */
   project?: (object: KubeObject) => KubeObject
   indexes?: Record<string, IndexFunction>
+  /** The cluster may do without this kind: then there are none, and it is asked again now and then. */
+  optional?: boolean
 }
 
 export interface Watching {

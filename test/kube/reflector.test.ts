@@ -23,7 +23,7 @@ class World {
   readonly stop = new AbortController()
   running: Promise<void> = Promise.resolve()
 
-  async start(silence?: number) {
+  async start(silence?: number, more: { optional?: boolean; absentRetry?: number } = {}) {
     this.api = await startFakeApi(({ url }, response) => {
       const instead = this.next.shift()
       if (instead) instead(response)
@@ -36,7 +36,7 @@ class World {
       }
     })
     const client = createClient({ connection: this.api.connection })
-    const options = { kind: Pod, retry: { base: 5, max: 20 }, ...(silence ? { silence } : {}) }
+    const options = { kind: Pod, retry: { base: 5, max: 20 }, ...(silence ? { silence } : {}), ...more }
     this.running = reflect({ client, log: createLog('fatal') }, options, this.cache, this.stop.signal)
     await this.until(() => this.watchers.length === 1)
   }
@@ -118,6 +118,14 @@ describe('the reflector', () => {
     world.next = Array.from({ length: 3 }, () => (response: ServerResponse) => void response.destroy())
     await world.start()
     expect([world.names, world.cache.isSynced]).toEqual([['a'], true])
+  })
+
+  test('has nothing of an optional kind that is not served, and takes it up when it is', async () => {
+    world = new World()
+    world.next = [(response) => status(response, 404, 'NotFound')]
+    await world.start(undefined, { optional: true, absentRetry: 5 })
+    await world.until(() => world.names.join() === 'a')
+    expect(world.cache.isSynced).toBe(true)
   })
 
   test('does not ask in a tight loop when watches end at once', async () => {

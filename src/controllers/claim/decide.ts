@@ -8,6 +8,8 @@ import { awaitConsumer, checkClass, checkSize, guard, makePrime, replaceStranded
 import { removePrime } from './decide/remove-prime.ts'
 import { keepRescued } from './decide/rescued.ts'
 import { awaitBound, keepOutput, restorePolicy, unguard } from './decide/settle.ts'
+import { chooseStrategy, stepDown } from './decide/strategy.ts'
+import { takeSnapshot } from './decide/take-snapshot.ts'
 import type { World } from './world.ts'
 
 type Step = (world: World) => Plan | undefined
@@ -22,9 +24,12 @@ const populate: Step[] = [
   checkSize,
   awaitConsumer,
   guard,
+  chooseStrategy,
   makePrime,
+  stepDown,
   replaceStranded,
   fill,
+  takeSnapshot,
   handOver,
 ]
 

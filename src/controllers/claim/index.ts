@@ -61,6 +61,7 @@ const watches = (waiting: WaitingClaims): Watching[] => [
   { kind: kinds.Namespace, keys: (namespace, old) => waiting.onNamespace(namespace, old) },
   { kind: kinds.Volume, keys: (volume, old) => [...claimOfVolume(volume), ...claimOfVolume(old)] },
   { kind: kinds.Job, keys: served },
+  { kind: kinds.VolumeSnapshot, keys: served },
   {
     kind: kinds.Pod,
     keys: (pod) => [...served(pod), ...claimsOf(pod as PodObject).map((name) => `${pod.metadata.namespace}/${name}`)],

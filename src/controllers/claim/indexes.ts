@@ -1,9 +1,9 @@
 import type { DatasetVersion } from '../../api/dataset-version.ts'
 import { annotations, labels } from '../../api/names.ts'
 import type { PodObject } from '../../desired/objects.ts'
-import type { Volume } from '../../desired/volumes.ts'
+import type { Claim, Volume } from '../../desired/volumes.ts'
 import type { IndexFunction, KubeObject } from '../../kube/types.ts'
-import { claimsOf, roleOf } from './decide/facts.ts'
+import { claimsOf, contentKey, resolvedOf, roleOf } from './decide/facts.ts'
 
 const byLabel =
   (label: string): IndexFunction =>
@@ -17,6 +17,7 @@ export const index = {
   claimUid: 'claim:claim-uid',
   usedClaim: 'claim:used-claim',
   dataset: 'claim:dataset',
+  content: 'claim:content',
 } as const
 
 /** What the caches must be able to find for this controller: by `kindKey`, then by index. */
@@ -25,6 +26,10 @@ export const indexes: Record<string, Record<string, IndexFunction>> = {
     [index.ownerUid]: byLabel(labels.ownerUid),
     [index.primesOfDataset]: (object: KubeObject) =>
       roleOf(object) === 'prime' ? [`${object.metadata.namespace}/${object.metadata.labels?.[labels.dataset]}`] : [],
+    [index.content]: (object: KubeObject) => {
+      const resolved = resolvedOf(object as Claim)
+      return resolved?.content === undefined ? [] : [contentKey(resolved)]
+    },
   },
   persistentvolumes: {
     [index.claimUid]: (object: KubeObject) => {
@@ -37,6 +42,7 @@ export const indexes: Record<string, Record<string, IndexFunction>> = {
     [index.usedClaim]: (object: KubeObject) =>
       claimsOf(object as PodObject).map((name) => `${object.metadata.namespace}/${name}`),
   },
+  'volumesnapshots.snapshot.storage.k8s.io': { [index.ownerUid]: byLabel(labels.ownerUid) },
   'jobs.batch': { [index.ownerUid]: byLabel(labels.ownerUid) },
   'datasetversions.granary.dev': {
     [index.dataset]: (object: KubeObject) => [

@@ -8,6 +8,7 @@ import { needsEvents } from '../../desired/attempt.ts'
 import type { ProviderObject } from '../../desired/location.ts'
 import type { EventObject, JobObject, PodObject } from '../../desired/objects.ts'
 import { readRescued } from '../../desired/rescue.ts'
+import type { Snapshot, SnapshotClass } from '../../desired/snapshot.ts'
 import {
   adoptIntoAnnotation,
   type Claim,
@@ -16,14 +17,17 @@ import {
   type Volume,
 } from '../../desired/volumes.ts'
 import type { KubeObject, Reader } from '../../kube/types.ts'
-import { isBound, resolvedOf, roleOf } from './decide/facts.ts'
-import { fillAttempt } from './decide/fill.ts'
+import { contentKey, isBound, isLeaving, resolvedOf, roleOf } from './decide/facts.ts'
+import { fillAttempt, filledAnnotation } from './decide/fill.ts'
 import { selectedNode } from './decide/place.ts'
+import { versionOf } from './decide/strategy.ts'
 import { index } from './indexes.ts'
 import type { Adoption, ClaimConfig, Source, World } from './world.ts'
 
 /** How many aliases of aliases are followed. */
 const maxHops = 4
+/** So young a prime is not asked after: most drivers are done by then, ms. */
+const complaintMs = 10_000
 
 /** Granary fills the claim, or keeps bytes on it. */
 export const isOurs = (claim: Claim): boolean =>
@@ -203,6 +207,61 @@ const observeEvents = async (reader: Reader, world: World): Promise<EventObject[
   return events.filter((event) => event.involvedObject?.uid === job.metadata.uid)
 }
 
+/** What a prime without a volume was refused with; only asked after a while. */
+const observeComplaint = async (reader: Reader, { prime, now }: World): Promise<string | undefined> => {
+  if (prime?.spec.dataSourceRef === undefined || isBound(prime)) return undefined
+  if (now - Date.parse(prime.metadata.creationTimestamp ?? '') < complaintMs) return undefined
+  const events = await reader.list<EventObject>(kinds.Event, prime.metadata.namespace)
+  return events
+    .filter(
+      ({ involvedObject, reason }) => involvedObject?.uid === prime.metadata.uid && reason === 'ProvisioningFailed',
+    )
+    .at(-1)?.message
+}
+
+/** A volume that is attached, or about to be. */
+const isAttached = async (reader: Reader, { prime, primeVolume, jobs, movers }: World): Promise<boolean> => {
+  const filled = prime?.metadata.annotations?.[filledAnnotation] !== undefined
+  if (!filled || primeVolume === undefined || jobs.length > 0 || movers.length > 0) return false
+  const attachments = await reader.list<Attachment>(kinds.VolumeAttachment)
+  return attachments.some(({ spec }) => spec.source.persistentVolumeName === primeVolume.metadata.name)
+}
+
+interface Attachment extends KubeObject {
+  spec: { source: { persistentVolumeName?: string } }
+}
+
+/** What else there is of the version that the claim was resolved to: what its volume may be made from. */
+const observeLadder = async (reader: Reader, world: World): Promise<World> => {
+  const { claim } = world
+  const resolved = resolvedOf(claim)
+  if (resolved?.content === undefined) return world
+  const uid = versionOf(world)?.metadata.uid
+  const [snapshots, snapshotClasses, same] = await Promise.all([
+    uid === undefined ? [] : reader.byIndex<Snapshot>(kinds.VolumeSnapshot, index.ownerUid, uid),
+    reader.list<SnapshotClass>(kinds.VolumeSnapshotClass),
+    reader.byIndex<Claim>(kinds.Claim, index.content, contentKey(resolved)),
+  ])
+  const others = same.filter(
+    (one) =>
+      one.metadata.uid !== claim.metadata.uid &&
+      resolvedOf(one)?.digest === resolved.digest &&
+      one.spec.storageClassName === claim.spec.storageClassName,
+  )
+  const users = (one: Claim) =>
+    reader.byIndex<PodObject>(kinds.Pod, index.usedClaim, `${one.metadata.namespace}/${one.metadata.name}`)
+  return {
+    ...world,
+    snapshots: snapshots.filter(
+      ({ metadata }) => metadata.namespace === resolved.namespace && metadata.labels?.[labels.role] === 'snapshot',
+    ),
+    snapshotClasses,
+    twins: await Promise.all(others.map(async (one) => ({ claim: one, used: (await users(one)).length > 0 }))),
+    complaint: await observeComplaint(reader, world),
+    attached: await isAttached(reader, world),
+  }
+}
+
 /** Whether the scheduler's choice is gone; only asked where it would matter. */
 const observeNode = async (reader: Reader, world: World): Promise<boolean> => {
   const node = selectedNode(world)
@@ -236,7 +295,14 @@ export const observe = async (
     written: await observeWritten(reader, claim, source),
     rescue: await observeRescue(reader, config, claim, volume),
     adoption: await observeAdoption(reader, claim),
+    complaint: undefined,
+    snapshots: [],
+    snapshotClasses: [],
+    twins: [],
+    attached: false,
   }
   const world = { ...bare, nodeGone: await observeNode(reader, bare) }
-  return resolvedOf(claim) === undefined ? world : { ...world, events: await observeEvents(reader, world) }
+  if (resolvedOf(claim) === undefined) return world
+  const filling = isBound(claim) || isLeaving(claim) ? world : await observeLadder(reader, world)
+  return { ...filling, events: await observeEvents(reader, filling) }
 }

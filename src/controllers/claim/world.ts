@@ -4,6 +4,7 @@ import type { KubeObject } from '../../api/meta.ts'
 import type { ApiLocation, ProviderObject } from '../../desired/location.ts'
 import type { MoverConfig } from '../../desired/mover-job.ts'
 import type { EventObject, JobObject, PodObject } from '../../desired/objects.ts'
+import type { Snapshot, SnapshotClass } from '../../desired/snapshot.ts'
 import type { Claim, StorageClass, Volume } from '../../desired/volumes.ts'
 
 /** What the operator's config says to this controller. */
@@ -66,6 +67,15 @@ export interface World {
   jobs: JobObject[]
   movers: PodObject[]
   events: EventObject[]
+  /** What a prime that has no volume yet was refused with by its provisioner, last. */
+  complaint: string | undefined
+  /** Of the version that the claim was resolved to. */
+  snapshots: Snapshot[]
+  snapshotClasses: SnapshotClass[]
+  /** Other claims with that version in this class, and whether a pod names them. */
+  twins: { claim: Claim; used: boolean }[]
+  /** The prime's volume is attached to a node; only asked where it matters. */
+  attached: boolean
   /** Pods that mount the claim. */
   users: PodObject[]
   /** Versions that are or were written on this claim. */

@@ -4,7 +4,14 @@ import { entriesOf } from '../../desired/look.ts'
 import type { PodObject } from '../../desired/objects.ts'
 import type { Controller, KubeObject, Watching } from '../../kube/types.ts'
 import { decide } from './decide.ts'
-import { datasetOfClaim, datasetOfVersion, datasetOfVolume, indexes, versionsNamedBy } from './indexes.ts'
+import {
+  datasetOfClaim,
+  datasetOfSnapshot,
+  datasetOfVersion,
+  datasetOfVolume,
+  indexes,
+  versionsNamedBy,
+} from './indexes.ts'
 import { observe } from './observe.ts'
 import { claimNamesOf } from './pods.ts'
 import type { DatasetConfig, World } from './world.ts'
@@ -80,6 +87,7 @@ export const datasetController = (config: DatasetConfig): Controller<World> => {
       { kind: kinds.Dataset, keys: (object) => known.dataset(object) },
       { kind: kinds.DatasetVersion, keys: both(datasetOfVersion) },
       { kind: kinds.Claim, keys: both(known.claim) },
+      { kind: kinds.VolumeSnapshot, keys: both(datasetOfSnapshot) },
       { kind: kinds.Job, keys: both(known.job) },
       { kind: kinds.Pod, keys: both(known.pod) },
       { kind: kinds.Namespace, keys: (object) => known.namespace(object) },

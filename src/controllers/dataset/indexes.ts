@@ -12,6 +12,7 @@ import { claimNamesOf } from './pods.ts'
 export const index = {
   versionsByDataset: 'dataset.versions',
   claimsByDataset: 'dataset.claims',
+  snapshotsByDataset: 'dataset.snapshots',
   podsByClaim: 'dataset.pods-by-claim',
   podsByVersion: 'dataset.pods-by-version',
   jobsByOwner: 'dataset.jobs-by-owner',
@@ -45,6 +46,14 @@ export const datasetOfVolume: IndexFunction = (object) => {
   return role === 'source' && dataset !== undefined && namespace !== undefined ? [`${namespace}/${dataset}`] : []
 }
 
+/** The Dataset of whose version a snapshot is. */
+export const datasetOfSnapshot: IndexFunction = (object) => {
+  const own = object.metadata.labels
+  return own?.[labels.role] === 'snapshot' && own[labels.dataset]
+    ? [inNamespace(object, own[labels.dataset] ?? '')]
+    : []
+}
+
 /** Datasets whose read-only claims `<dataset>-v<N>` a pod names. */
 export const versionsNamedBy: IndexFunction = (object) =>
   claimNamesOf(object as PodObject).flatMap((claim) => {
@@ -69,6 +78,7 @@ const moversOfVersions: IndexFunction = (object) => {
 export const indexes = {
   [kinds.DatasetVersion.plural]: { [index.versionsByDataset]: datasetOfVersion },
   [kinds.Claim.plural]: { [index.claimsByDataset]: datasetOfClaim, [index.claimsByContent]: datasetOfContent },
+  [kinds.VolumeSnapshot.plural]: { [index.snapshotsByDataset]: datasetOfSnapshot },
   [kinds.Pod.plural]: {
     [index.podsByClaim]: ((object) =>
       claimNamesOf(object as PodObject).map((claim) => inNamespace(object, claim))) as IndexFunction,

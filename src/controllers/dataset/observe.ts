@@ -7,6 +7,7 @@ import type { StorageProvider } from '../../api/storage-provider.ts'
 import { needsEvents } from '../../desired/attempt.ts'
 import type { ClaimObject, EventObject, JobObject, PodObject } from '../../desired/objects.ts'
 import { shareNames } from '../../desired/share.ts'
+import type { Snapshot } from '../../desired/snapshot.ts'
 import type { Claim, Volume } from '../../desired/volumes.ts'
 import type { KubeObject, Reader } from '../../kube/types.ts'
 import { observeAlias } from './alias.ts'
@@ -150,6 +151,7 @@ export const observe = async (
     versions,
     claims,
     named: await namedClaims(reader, dataset, alias?.versions ?? versions, pods),
+    snapshots: await reader.byIndex<Snapshot>(kinds.VolumeSnapshot, index.snapshotsByDataset, key),
     provisioner: await provisionerOf(reader, config, spec),
     pods: pods.filter((pod) => !isMover(pod)),
     jobs,

@@ -4,6 +4,7 @@ import type { StorageProvider } from '../../api/storage-provider.ts'
 import type { ApiLocation } from '../../desired/location.ts'
 import type { MoverConfig } from '../../desired/mover-job.ts'
 import type { ClaimObject, EventObject, JobObject, PodObject } from '../../desired/objects.ts'
+import type { Snapshot } from '../../desired/snapshot.ts'
 import type { Claim, Volume } from '../../desired/volumes.ts'
 
 /** What the operator's config says to this controller. */
@@ -44,6 +45,8 @@ export interface World {
   claims: ClaimObject[]
   /** Claims that are called `<dataset>-v<N>`, whoever made them. */
   named: ClaimObject[]
+  /** Snapshots of this Dataset's versions. */
+  snapshots: Snapshot[]
   /** Provisioner of the class that spec.volume names, or of the default class. */
   provisioner?: string | undefined
   /** Pods that mount those claims, or name one `<dataset>-v<N>`; no movers. */

@@ -5,6 +5,7 @@ import type { PodObject } from '../../desired/objects.ts'
 import type { Controller, KubeObject } from '../../kube/types.ts'
 import { claimNameOf } from './decide/claims.ts'
 import { decide } from './decide.ts'
+import { contentKey, contentOfClaim, ownerOfSnapshot } from './indexes.ts'
 import { Interests } from './interests.ts'
 import { observe } from './observe.ts'
 import { claimNamesOf } from './pods.ts'
@@ -18,6 +19,7 @@ const topic = {
   dataset: (namespace: string | undefined, name: string) => `dataset ${namespace}/${name}`,
   namespace: (name: string | undefined) => `namespace ${name}`,
   claim: (namespace: string | undefined, name: string) => `claim ${namespace}/${name}`,
+  content: (content: string) => `content ${content}`,
   uid: (uid: string | undefined) => `uid ${uid}`,
 }
 
@@ -28,7 +30,12 @@ const isSettled = ({ version }: World): boolean =>
 const topicsOf = (world: World): string[] => {
   const { version, spec, rescue, pods, owners } = world
   const { namespace, uid } = version.metadata
-  const always = [topic.uid(uid), topic.claim(namespace, claimNameOf(world))]
+  const content = contentKey(version)
+  const always = [
+    topic.uid(uid),
+    topic.claim(namespace, claimNameOf(world)),
+    ...(content === undefined ? [] : [topic.content(content)]),
+  ]
   if (isSettled(world) && version.metadata.deletionTimestamp === undefined) return always
   return [
     ...always,
@@ -85,7 +92,15 @@ export const versionController = (config: VersionConfig): Controller<World> => {
       },
       { kind: kinds.StorageProvider, keys: ({ metadata }) => hear([topic.namespace(metadata.namespace)]) },
       { kind: kinds.Namespace, keys: ({ metadata }) => hear([topic.namespace(metadata.name)]) },
-      { kind: kinds.Claim, keys: ({ metadata }) => hear([topic.claim(metadata.namespace, metadata.name)]) },
+      {
+        kind: kinds.Claim,
+        keys: (claim) =>
+          hear([
+            topic.claim(claim.metadata.namespace, claim.metadata.name),
+            ...contentOfClaim(claim).map(topic.content),
+          ]),
+      },
+      { kind: kinds.VolumeSnapshot, keys: (snapshot) => hear(ownerOfSnapshot(snapshot).map(topic.uid)) },
       { kind: kinds.Pod, keys: (pod) => hear(aboutPod(pod)) },
       {
         kind: kinds.Job,

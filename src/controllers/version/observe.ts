@@ -8,11 +8,12 @@ import { parseSpec } from '../../api/schema.ts'
 import type { StorageProvider } from '../../api/storage-provider.ts'
 import { attempt, needsEvents } from '../../desired/attempt.ts'
 import type { ClaimObject, EventObject, JobObject, PodObject } from '../../desired/objects.ts'
+import type { Snapshot } from '../../desired/snapshot.ts'
 import type { Reader } from '../../kube/types.ts'
 import { claimNameOf } from './decide/claims.ts'
 import { attemptInput } from './decide/move.ts'
 import { isVerifying } from './decide/verify.ts'
-import { index } from './indexes.ts'
+import { contentKey, index } from './indexes.ts'
 import { claimNamesOf, isWriter, writersOf } from './pods.ts'
 import { knownUsers, type User } from './users.ts'
 import type { VersionConfig, World } from './world.ts'
@@ -97,6 +98,18 @@ const inputsOf = async (
   )
   const claims = await Promise.all([...names].map((name) => reader.get<ClaimObject>(kinds.Claim, namespace, name)))
   return claims.filter((one) => one !== undefined)
+}
+
+/** Volumes and snapshots that hold a committed version. */
+const copiesOf = async (reader: Reader, version: DatasetVersion): Promise<Pick<World, 'copies' | 'snapshots'>> => {
+  const { namespace, uid = '' } = version.metadata
+  const key = contentKey(version)
+  if (version.status?.phase !== 'Committed' || key === undefined) return { copies: [], snapshots: [] }
+  const [copies, snapshots] = await Promise.all([
+    reader.byIndex<ClaimObject>(kinds.Claim, index.claimsByVersion, key),
+    reader.byIndex<Snapshot>(kinds.VolumeSnapshot, index.snapshotsByOwner, uid),
+  ])
+  return { copies, snapshots: snapshots.filter((snapshot) => snapshot.metadata.namespace === namespace) }
 }
 
 /** The claim that a verification is under way on. */
@@ -201,6 +214,7 @@ export const observe = async (
     pods,
     owners: await ownersOf(reader, namespace, pods, knownUsers(version, claimName, pods)),
     verifyClaim: await verifyClaimOf(reader, version),
+    ...(await copiesOf(reader, version)),
     inputs: await inputsOf(reader, namespace, claimName, pods),
     ...(await sourceClaimOf(reader, namespace, spec, parsed?.spec)),
     jobs,

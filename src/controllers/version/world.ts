@@ -5,6 +5,7 @@ import type { StorageProvider } from '../../api/storage-provider.ts'
 import type { ApiLocation } from '../../desired/location.ts'
 import type { MoverConfig } from '../../desired/mover-job.ts'
 import type { ClaimObject, EventObject, JobObject, PodObject } from '../../desired/objects.ts'
+import type { Snapshot } from '../../desired/snapshot.ts'
 
 /** What the operator's config says to this controller. */
 export interface VersionConfig extends MoverConfig {
@@ -49,6 +50,10 @@ export interface World {
   /** While the version is being deleted: claims anywhere that have content of its Dataset, and pods that mount them. */
   contentClaims: ClaimObject[]
   contentPods: PodObject[]
+  /** Claims of any namespace that hold this version, once it is committed. */
+  copies: ClaimObject[]
+  /** Snapshots that hold this version. */
+  snapshots: Snapshot[]
   /** Other claims that those pods mount. */
   inputs: ClaimObject[]
   /** The claim that is the source of an import, and the pods that may write to it. */

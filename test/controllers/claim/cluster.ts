@@ -4,14 +4,12 @@ import type { MoveSpec } from '../../../src/api/move.ts'
 import { parseQuantity } from '../../../src/api/quantity.ts'
 import { claimsOf, hasEnded } from '../../../src/controllers/claim/decide/facts.ts'
 import type { JobObject, PodObject } from '../../../src/desired/objects.ts'
-import { type Claim, type StorageClass, selectedNodeAnnotation, type Volume } from '../../../src/desired/volumes.ts'
+import { type Claim, selectedNodeAnnotation, type Volume } from '../../../src/desired/volumes.ts'
 import type { Actor } from '../../helpers/drive.ts'
 import type { ModelApi } from '../../helpers/model-api.ts'
+import { type ModelVolume, provisioner, snapshotter } from './storage.ts'
 
-/** A volume of the model, with what was written on it. */
-export interface ModelVolume extends Volume {
-  status: { phase?: string; content?: string; mounted?: string }
-}
+export type { ModelVolume }
 
 const protection = 'kubernetes.io/pvc-protection'
 const isGoing = ({ metadata }: KubeObject) => metadata.deletionTimestamp !== undefined
@@ -20,43 +18,6 @@ const volumes = (api: ModelApi) => api.all<ModelVolume>(kinds.Volume)
 const pods = (api: ModelApi) => api.all<PodObject>(kinds.Pod)
 const usersOf = (api: ModelApi, { metadata }: Claim) =>
   pods(api).filter((pod) => pod.metadata.namespace === metadata.namespace && claimsOf(pod).includes(metadata.name))
-
-/** Makes volumes for claims of its class that have no data source; where the scheduler said, if the class waits for that. */
-const provisioner: Actor = (api) => {
-  let acted = false
-  for (const claim of claims(api)) {
-    if (claim.spec.volumeName || claim.spec.dataSourceRef || isGoing(claim)) continue
-    const storageClass = api.find<StorageClass>(kinds.StorageClass, undefined, claim.spec.storageClassName ?? '')
-    if (storageClass === undefined) continue
-    const node = claim.metadata.annotations?.[selectedNodeAnnotation]
-    if (storageClass.volumeBindingMode === 'WaitForFirstConsumer' && node === undefined) continue
-    const name = `pvc-${claim.metadata.uid}`
-    if (api.find(kinds.Volume, undefined, name)) continue
-    if (node !== undefined && !api.find(kinds.Node, undefined, node)) continue
-    api.seed<ModelVolume>({
-      apiVersion: 'v1',
-      kind: 'PersistentVolume',
-      metadata: { name },
-      spec: {
-        capacity: { storage: claim.spec.resources?.requests?.storage ?? '1Gi' },
-        accessModes: claim.spec.accessModes ?? [],
-        storageClassName: storageClass.metadata.name,
-        persistentVolumeReclaimPolicy: 'Delete',
-        claimRef: {
-          apiVersion: 'v1',
-          kind: 'PersistentVolumeClaim',
-          namespace: claim.metadata.namespace ?? '',
-          name: claim.metadata.name,
-          uid: claim.metadata.uid ?? '',
-        },
-        csi: { driver: 'model.csi' },
-      },
-      status: { phase: 'Available' },
-    })
-    acted = true
-  }
-  return acted
-}
 
 const fits = (volume: Volume, claim: Claim): boolean =>
   (parseQuantity(volume.spec.capacity?.storage ?? '0') ?? 0) >=
@@ -195,6 +156,7 @@ const kubelet =
       if (exitCode === 0 && spec.op === 'Populate') {
         const claim = api.find<Claim>(kinds.Claim, pod.metadata.namespace, claimsOf(pod)[0]!)
         api.change<ModelVolume>(kinds.Volume, undefined, claim?.spec.volumeName ?? '', (volume) => {
+          volume.status.found ??= volume.status.content ?? 'nothing'
           volume.status.content = `${spec.modes} v${spec.version.sequence}`
         })
       }
@@ -218,6 +180,7 @@ const kubelet =
 export const cluster = (results: number[] = []): Actor[] => [
   protect,
   provisioner,
+  snapshotter(),
   bindClaims,
   bindVolumes,
   jobController,

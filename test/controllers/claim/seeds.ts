@@ -75,11 +75,15 @@ export const claim = (
   status: { phase: 'Pending' },
 })
 
-const storageClass = (name: string, volumeBindingMode: StorageClass['volumeBindingMode'] & string): StorageClass => ({
+export const storageClass = (
+  name: string,
+  volumeBindingMode: StorageClass['volumeBindingMode'] & string,
+  provisioner = 'model.csi',
+): StorageClass => ({
   apiVersion: 'storage.k8s.io/v1',
   kind: 'StorageClass',
   metadata: { name },
-  provisioner: 'model.csi',
+  provisioner,
   volumeBindingMode,
 })
 

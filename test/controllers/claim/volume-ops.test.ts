@@ -96,6 +96,11 @@ describe('a claim gets its volume', () => {
     written: [],
     rescue: undefined,
     adoption: undefined,
+    complaint: undefined,
+    snapshots: [],
+    snapshotClasses: [],
+    twins: [],
+    attached: false,
   })
   const given = (target: Claim, it: Volume): Volume => {
     const plan = handOver(world(target, it))

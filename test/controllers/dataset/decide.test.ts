@@ -99,6 +99,7 @@ const world = ({
     versions,
     claims: claims.map((claim) => ({ ...claim, metadata: { uid: `uid-${claim.metadata.name}`, ...claim.metadata } })),
     named: [],
+    snapshots: [],
     pods,
     jobs: [],
     looks: [],

@@ -109,7 +109,11 @@ test('no number is given twice, whatever order things come in, however far cache
         expect(owners.get(status.sequence) ?? metadata.uid, `v${status.sequence}`).toBe(metadata.uid)
         owners.set(status.sequence, metadata.uid ?? '')
       })
-      const kindKeys: Record<string, string> = { jobs: 'jobs.batch', datasetversions: 'datasetversions.granary.dev' }
+      const kindKeys: Record<string, string> = {
+        volumesnapshots: 'volumesnapshots.snapshot.storage.k8s.io',
+        jobs: 'jobs.batch',
+        datasetversions: 'datasetversions.granary.dev',
+      }
       const table = new Map(Object.entries(indexes).map(([plural, each]) => [kindKeys[plural] ?? plural, each]))
       const look = async (deed: Extract<Deed, { deed: 'look' }>) => {
         const start = api.calls.length

@@ -4,6 +4,7 @@ import type { DatasetVersion } from '../../../src/api/dataset-version.ts'
 import * as kinds from '../../../src/api/kinds.ts'
 import { datasetController, indexes } from '../../../src/controllers/dataset/index.ts'
 import type { ClaimObject, PodObject } from '../../../src/desired/objects.ts'
+import type { Snapshot } from '../../../src/desired/snapshot.ts'
 import { drive } from '../../helpers/drive.ts'
 import type { ModelApi } from '../../helpers/model-api.ts'
 import {
@@ -157,4 +158,24 @@ test('a quota that refuses a claim does not hold up numbers and looks', async ()
   const { events } = await run(api)
   expect(api.find<DatasetVersion>(kinds.DatasetVersion, namespace, 'by-hand')?.status?.sequence).toBe(2)
   expect(events.find((event) => event.reason === 'QuotaExceeded')?.message).toContain('exceeded quota: claims')
+})
+
+test('a snapshot stays while its version is kept, and goes when it is beyond keep and was idle for long enough', async () => {
+  const snapshot = (sequence: number): Snapshot => ({
+    apiVersion: 'snapshot.storage.k8s.io/v1',
+    kind: 'VolumeSnapshot',
+    metadata: {
+      name: `mnist-v${sequence}`,
+      namespace,
+      labels: { 'granary.dev/role': 'snapshot', 'granary.dev/dataset': 'mnist', 'granary.dev/version': `v${sequence}` },
+    },
+    spec: { volumeSnapshotClassName: 'snap', source: { persistentVolumeClaimName: 'prime' } },
+  })
+  const volume = { storageClassName: 'fast', keep: 1, idleTTL: '24h' }
+  const api = modelWith(provider(), dataset({ volume }), committed(1), committed(2), snapshot(1), snapshot(2))
+  const names = () => api.all(kinds.VolumeSnapshot).map(({ metadata }) => metadata.name)
+  await run(api)
+  expect(names()).toEqual(['mnist-v1', 'mnist-v2'])
+  await run(api, 25 * 3_600_000)
+  expect(names()).toEqual(['mnist-v2'])
 })

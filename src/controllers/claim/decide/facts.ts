@@ -79,6 +79,9 @@ export const resolvedOf = (claim: Claim): Resolved | undefined => {
   }
 }
 
+/** What has the same key has the same bytes. */
+export const contentKey = ({ namespace, dataset, version }: Resolved): string => `${namespace}/${dataset}:${version}`
+
 /** Names of the claims that a pod mounts; those of generic ephemeral volumes are made of the names of pod and volume. */
 export const claimsOf = ({ metadata, spec }: PodObject): string[] =>
   (spec?.volumes ?? []).flatMap(({ name, persistentVolumeClaim, ephemeral }) =>

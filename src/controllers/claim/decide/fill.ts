@@ -22,6 +22,9 @@ import { type Waiting, waits } from './say.ts'
 export const attemptAnnotation = 'granary.dev/attempt'
 export const retryAtAnnotation = 'granary.dev/retry-at'
 
+/** On a prime: the digest of what is on it, verified; or `none` if it is verified and no snapshot of it can be had. */
+export const filledAnnotation = 'granary.dev/filled'
+
 /** The mover is the prime's first consumer, and settles where its volume is. */
 const isFirstConsumer = (world: World): boolean =>
   world.storageClass?.volumeBindingMode === 'WaitForFirstConsumer' && selectedNode(world) === undefined
@@ -49,6 +52,8 @@ export const isFilled = (world: World): boolean => {
   const { claim, prime } = world
   if (prime === undefined || prime.status?.phase !== 'Bound') return false
   if (resolvedOf(claim)?.content === undefined) return true
+  // Its mover may have gone since, so that the volume is quiet.
+  if (prime.metadata.annotations?.[filledAnnotation] !== undefined) return true
   const { state } = fillAttempt(world, prime)
   return state.state === 'done' && state.result.op === 'Populate'
 }

@@ -2,6 +2,7 @@ import { annotations, finalizers } from '../../../api/names.ts'
 import { parseQuantity } from '../../../api/quantity.ts'
 import { addFinalizers, annotate, sameObject } from '../../../desired/json-patch.ts'
 import { primeClaim, primeNodeAnnotation } from '../../../desired/prime.ts'
+import { strategyOf } from '../../../desired/strategy.ts'
 import { largerQuantity, neededBytes, neededQuantity } from '../../../desired/volume-size.ts'
 import { type Claim, selectedNodeAnnotation } from '../../../desired/volumes.ts'
 import type { Plan } from '../../../kube/types.ts'
@@ -9,6 +10,7 @@ import type { World } from '../world.ts'
 import { accessOf, claimRef, fillsFirst, isLeaving, resolvedOf, roleOf } from './facts.ts'
 import { removePrime } from './remove-prime.ts'
 import { waits } from './say.ts'
+import { dataSourceFor } from './strategy.ts'
 
 export const selectedNode = ({ claim }: World): string | undefined =>
   claim.metadata.annotations?.[selectedNodeAnnotation]
@@ -102,6 +104,8 @@ export const makePrime = (world: World): Plan | undefined => {
   const resolved = resolvedOf(claim)
   if (prime !== undefined || resolved === undefined) return undefined
   const needed = resolved.content !== undefined && roleOf(claim) !== undefined ? neededQuantity(resolved.content) : '0'
+  const strategy = strategyOf(claim)
+  const made = strategy === undefined ? undefined : dataSourceFor(world, strategy.used)
   return (
     tooMany(world) ?? {
       create: [
@@ -111,9 +115,11 @@ export const makePrime = (world: World): Plan | undefined => {
           dataset: resolved.dataset,
           version: resolved.version,
           digest: resolved.digest ?? '',
-          size: largerQuantity(request(world), needed),
+          size: largerQuantity(largerQuantity(request(world), needed), made?.size ?? '0'),
           accessModes: writableModes(claim.spec.accessModes),
           node: selectedNode(world),
+          dataSource: made?.source,
+          strategy: claim.metadata.annotations?.[annotations.strategy],
         }),
       ],
     }
@@ -132,6 +138,8 @@ export const replaceStranded = (world: World): Plan | undefined => {
   // What the claim was resolved to was written anew: what is on the prime is something else.
   if (prime.metadata.annotations?.[annotations.digest] !== (resolvedOf(claim)?.digest ?? '')) return remove
   if (prime.spec.volumeName !== undefined && prime.spec.volumeName !== '') return undefined
+  // Its driver could not make it from what it was told to.
+  if ((strategyOf(prime)?.used ?? strategyOf(claim)?.used) !== strategyOf(claim)?.used) return remove
   const told = prime.metadata.annotations?.[primeNodeAnnotation]
   if (told === undefined) return undefined
   const refused = prime.metadata.annotations?.[selectedNodeAnnotation] === undefined

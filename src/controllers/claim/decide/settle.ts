@@ -1,5 +1,6 @@
 import { annotations, finalizers } from '../../../api/names.ts'
 import { annotate, removeFinalizers, sameObject } from '../../../desired/json-patch.ts'
+import { strategyOf } from '../../../desired/strategy.ts'
 import type { Plan } from '../../../kube/types.ts'
 import type { World } from '../world.ts'
 import { belongsTo, claimRef, isBound, isOutput, resolvedOf, volumeRef } from './facts.ts'
@@ -27,7 +28,9 @@ export const unguard = ({ claim }: World): Plan | undefined => {
   const ops = [...guard, ...annotate(claim, { [annotations.waiting]: undefined })]
   if (ops.length === 0) return undefined
   const resolved = resolvedOf(claim)
-  const message = `Bound to a volume with ${resolved?.content === undefined ? 'nothing on it' : `${resolved.dataset}:${resolved.version}, verified`}.`
+  const how = strategyOf(claim)?.reason
+  const what = resolved?.content === undefined ? 'nothing on it' : `${resolved.dataset}:${resolved.version}, verified`
+  const message = `Bound to a volume with ${what}.${how === undefined ? '' : ` ${how}`}`
   return {
     patch: [{ ref: claimRef(claim), ops: [sameObject(claim), ...ops] }],
     ...(guard.length === 0 ? {} : { events: [{ regarding: claim, type: 'Normal', reason: 'Populated', message }] }),

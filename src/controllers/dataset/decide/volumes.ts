@@ -111,6 +111,22 @@ const letGo = (world: World, draft: Draft, claim: ClaimObject, kept: Kept) => {
   draft.plan.delete.push({ kind: kinds.Claim, namespace, name, uid })
 }
 
+/** Snapshots of versions that are kept no longer go when their claim is gone, unused for long enough. */
+const letSnapshotsGo = (world: World, draft: Draft, wanted: ReadonlySet<string>) => {
+  for (const { metadata } of world.snapshots) {
+    const { name, namespace = '', uid = '', creationTimestamp, deletionTimestamp } = metadata
+    const claim = `${world.dataset.metadata.name}-${metadata.labels?.[labels.version]}`
+    if (deletionTimestamp !== undefined || wanted.has(claim)) continue
+    if (world.claims.some((one) => one.metadata.name === claim)) continue
+    const goesAt = Date.parse(creationTimestamp ?? '') + idleTTL(world)
+    if (goesAt > world.now) lookAgainAt(world, draft, goesAt)
+    else {
+      draft.plan.live = true
+      draft.plan.delete.push({ kind: kinds.VolumeSnapshot, namespace, name, uid })
+    }
+  }
+}
+
 /** Keeps a read-only claim for each version that spec.volume asks for, and lets those go that nobody wants or uses. */
 export const keepVolumes: Step = (world, draft) => {
   const wanted = wantedVolumes(world, draft)
@@ -119,6 +135,7 @@ export const keepVolumes: Step = (world, draft) => {
   const names = new Set(wanted.map((version) => claimName(world.dataset.metadata.name, version.sequence)))
   const kept = ours.map((claim) => ({ claim, entry: describe(world, draft, claim) }))
   for (const { claim, entry } of kept) if (!names.has(claim.metadata.name)) letGo(world, draft, claim, entry)
+  letSnapshotsGo(world, draft, names)
   draft.status.volumes = kept.map(({ entry }) => entry).sort((a, b) => (a.name < b.name ? -1 : 1))
   return undefined
 }

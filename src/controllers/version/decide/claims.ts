@@ -53,19 +53,32 @@ export const workingClaim = (world: World): ClaimObject => {
 /** What Granary wrote on a claim about its content; undefined if nothing is there yet, or it starts empty. */
 export const contentOf = (
   claim: ClaimObject,
-): { ref: string; version: string; digest: string; content?: { sequence: number; root: string } } | undefined => {
+):
+  | {
+      ref: string
+      namespace?: string
+      dataset?: string
+      version: string
+      digest: string
+      content?: { sequence: number; root: string }
+    }
+  | undefined => {
   const text = claim.metadata.annotations?.[annotations.resolved]
   if (text === undefined) return undefined
   try {
-    const found = JSON.parse(text) as Partial<Record<'ref' | 'version' | 'digest', string>> & {
+    const found = JSON.parse(text) as Partial<
+      Record<'ref' | 'namespace' | 'dataset' | 'version' | 'digest', string>
+    > & {
       content?: { sequence: number; root: string }
     }
-    const { ref, version, digest, content } = found
+    const { ref, namespace, dataset, version, digest, content } = found
     if (ref === undefined || version === undefined || digest === undefined) return undefined
     return {
       ref,
       version,
       digest,
+      ...(namespace === undefined ? {} : { namespace }),
+      ...(dataset === undefined ? {} : { dataset }),
       ...(content === undefined ? {} : { content: { sequence: content.sequence, root: content.root } }),
     }
   } catch {

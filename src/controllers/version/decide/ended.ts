@@ -5,6 +5,7 @@ import { hasEnded } from '../pods.ts'
 import type { World } from '../world.ts'
 import { isOwnClaim } from './claims.ts'
 import { commit } from './commit.ts'
+import { describeCopies } from './copies.ts'
 import { type Draft, enter, lookAgainIn, reconciling, type Step, say, unsay } from './draft.ts'
 import { guardCommitted, unguard } from './guard.ts'
 import { mirror } from './mirror.ts'
@@ -96,6 +97,7 @@ const sayReady = (world: World, draft: Draft): void => {
 export const afterCommit: Step = (world, draft) => {
   if (world.version.status?.phase !== 'Committed') return undefined
   sayShadowed(world, draft)
+  describeCopies(world, draft)
   const { mirrored, verified } = moveOn(world, draft)
   if (mirrored !== 'pending') {
     if (verified !== 'pending') stopMovers(world, draft)
