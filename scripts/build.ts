@@ -1,20 +1,55 @@
-import { chmod } from 'node:fs/promises'
-import { build } from 'esbuild'
+import { chmod, readdir, readFile, rm } from 'node:fs/promises'
+import { basename, join, resolve } from 'node:path'
+import { build, type Metafile, type Plugin } from 'esbuild'
+
+/** Bundles the program into `dist`, or into the directory that is named. */
 
 // Some dependencies are CommonJS and call require, which an ES module doesn't have by itself.
 const requireForCommonJs =
   "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);"
 
-await build({
+const root = new URL('..', import.meta.url).pathname
+const outdir = resolve(root, process.argv[2] ?? 'dist')
+
+/** CommonJS that is imported when it is needed has no names in a bundle, and whoever asks for one gets undefined. */
+const refuseNameless = ({ inputs }: Metafile): void => {
+  for (const [path, { imports }] of Object.entries(inputs))
+    for (const { kind, path: imported } of imports)
+      if (kind === 'dynamic-import' && inputs[imported]?.format === 'cjs')
+        throw new Error(`${path} imports ${imported} when it is needed: it is CommonJS, so import it at the top`)
+}
+
+/** gaxios, through which Google's tokens come, does that with what it needs behind a proxy: required, it keeps its names. */
+const requireInGaxios: Plugin = {
+  name: 'require-in-gaxios',
+  setup({ onLoad }) {
+    onLoad({ filter: /[/\\]gaxios[/\\]build[/\\]cjs[/\\].*\.js$/ }, async ({ path }) => {
+      const text = await readFile(path, 'utf8')
+      return { contents: text.replaceAll(/\bimport\((['"][^'"]+['"])\)/g, 'Promise.resolve().then(() => require($1))') }
+    })
+  },
+}
+
+const { metafile } = await build({
   // The worker is a program of its own, started by the path of its file: beside main.js.
   entryPoints: { main: 'src/main.ts', 'file-hash-worker': 'src/stores/hashing/file-hash-worker.ts' },
-  outdir: 'dist',
+  outdir,
   bundle: true,
+  // What is imported when it is needed is a file of its own: a mover reads neither a Kubernetes client nor the SDK of a store that it doesn't open. All
+  // in one directory, since code finds the worker beside itself.
+  splitting: true,
+  chunkNames: 'part-[hash]',
+  mainFields: ['module', 'main'],
   platform: 'node',
   target: 'node22',
   format: 'esm',
   sourcemap: 'linked',
   banner: { js: `#!/usr/bin/env node\n${requireForCommonJs}` },
-  absWorkingDir: new URL('..', import.meta.url).pathname,
+  absWorkingDir: root,
+  metafile: true,
+  plugins: [requireInGaxios],
 })
-await chmod(new URL('../dist/main.js', import.meta.url), 0o755)
+refuseNameless(metafile)
+const made = new Set(Object.keys(metafile.outputs).map((path) => basename(path)))
+for (const name of await readdir(outdir)) if (!made.has(name)) await rm(join(outdir, name), { recursive: true })
+await chmod(join(outdir, 'main.js'), 0o755)

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { AuthClient } from 'google-auth-library'
+import { type AuthClient, GoogleAuth, JWT } from 'google-auth-library'
 import { wordOf } from '../failures.ts'
 import { StoreError } from '../object-store.ts'
 import { TransientError } from '../retry.ts'
@@ -47,7 +47,6 @@ const readKey = async (directory: string, store: string): Promise<Record<string,
 /** A service account signs its own tokens, which needs no other server; what else such files can describe is the library's. */
 const clientOfKey = async (directory: string, store: string): Promise<AuthClient> => {
   const key = await readKey(directory, store)
-  const { GoogleAuth, JWT } = await import('google-auth-library')
   if (key.type !== 'service_account') {
     const client = new GoogleAuth({ scopes }).fromJSON(
       key as Parameters<InstanceType<typeof GoogleAuth>['fromJSON']>[0],
@@ -63,8 +62,7 @@ const clientOfKey = async (directory: string, store: string): Promise<AuthClient
 }
 
 /** The order of Google's tools: GOOGLE_APPLICATION_CREDENTIALS, the file of gcloud, the metadata server (workload identity). */
-const ambientClient = async (): Promise<AuthClient> => {
-  const { GoogleAuth } = await import('google-auth-library')
+const ambientClient = (): Promise<AuthClient> => {
   // Told of no project, it asks for one in several places, which takes seconds, and nothing here is about projects.
   return new GoogleAuth({ scopes, projectId: 'any' }).getClient()
 }
