@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type MoveResult, type MoveSpec, mountOf } from '../../src/api/move.ts'
 
-const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
+const fromSource = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
 
 export interface MoverEnd {
   /** null: it was killed. */
@@ -28,10 +28,11 @@ export interface MoverPod {
   remove(): Promise<void>
 }
 
-/** `credentials`: files by name of the location. `environment`: what webhooks of a cloud put into the pod. */
+/** `credentials`: files by name of the location. `environment`: what webhooks of a cloud put into the pod. `main`: the program; default: its source. */
 export const moverPod = async (
   credentials: Record<string, Record<string, string>>,
   environment: Record<string, string> = {},
+  main = fromSource,
 ): Promise<MoverPod> => {
   const root = await mkdtemp(join(tmpdir(), 'granary-pod-'))
   const [data, termination] = [join(root, 'data'), join(root, 'termination-log')]

@@ -1,6 +1,10 @@
-import { readFile } from 'node:fs/promises'
+import { execFile } from 'node:child_process'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer, type IncomingMessage, request, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { exitCodes, type MoveLocation, type MoveSpec } from '../../../src/api/move.ts'
 import type { DoneOf } from '../../../src/mover/deps.ts'
@@ -10,11 +14,19 @@ import { type GcsServer, startGcsServer } from '../../helpers/gcs-server.ts'
 import { type MinioServer, startMinio } from '../../helpers/minio-server.ts'
 import { type MoverEnd, moverPod } from '../../helpers/mover-process.ts'
 
+/** The program as images have it: what it loads when it is needed is there, under the names that are asked for. */
+const bundle = async (): Promise<string> => {
+  const dir = await mkdtemp(join(tmpdir(), 'granary-bundle-'))
+  await promisify(execFile)(process.execPath, [join(import.meta.dirname, '../../../scripts/build.ts'), dir])
+  return dir
+}
+
 /** Bytes in `source` of which a mover makes a version in `store`, as whoever the environment of its pod says it is. */
 describe('movers with the identity of their pod', () => {
   let cloud: CloudIdentity
   let minio: MinioServer
   let gcs: GcsServer
+  let bundled: string
   let round = 0
   const ends: MoverEnd[] = []
 
@@ -38,7 +50,8 @@ describe('movers with the identity of their pod', () => {
     environment: Record<string, string>,
     credentials: Record<string, Record<string, string>> = {},
   ): Promise<MoverEnd> => {
-    const pod = await moverPod(credentials, { AWS_EC2_METADATA_DISABLED: 'true', ...environment })
+    const program = join(bundled, 'main.js')
+    const pod = await moverPod(credentials, { AWS_EC2_METADATA_DISABLED: 'true', ...environment }, program)
     try {
       const end = await pod.run(spec)
       ends.push(end)
@@ -50,7 +63,7 @@ describe('movers with the identity of their pod', () => {
 
   beforeAll(async () => {
     cloud = await startCloudIdentity()
-    ;[minio, gcs] = await Promise.all([startMinio({ openid: cloud.openid }), startGcsServer()])
+    ;[minio, gcs, bundled] = await Promise.all([startMinio({ openid: cloud.openid }), startGcsServer(), bundle()])
     await minio.createBucket('source')
     await minio.createBucket('store')
     const root = await moverPod({
@@ -65,6 +78,7 @@ describe('movers with the identity of their pod', () => {
   afterAll(async () => {
     await Promise.all([minio?.stop(), gcs?.stop()])
     await cloud?.stop()
+    if (bundled) await rm(bundled, { recursive: true, force: true })
   })
 
   test('web identity (IRSA): the token of the pod becomes session credentials', async () => {
@@ -122,9 +136,7 @@ describe('movers with the identity of their pod', () => {
   })
 
   test('a token that nobody trusts is a refusal, and no reason to be somebody else', async () => {
-    const { writeFile, mkdtemp } = await import('node:fs/promises')
-    const { tmpdir } = await import('node:os')
-    const file = `${await mkdtemp(`${tmpdir()}/granary-token-`)}/token`
+    const file = `${cloud.tokenFile}-wrong`
     await writeFile(file, `${(await readFile(cloud.tokenFile, 'utf8')).slice(0, -8)}AAAAAAAA`)
     const environment = { ...cloud.podIdentity(minio.endpoint), ...cloud.webIdentity(minio.endpoint) }
     const end = await run(importing(), { ...environment, AWS_WEB_IDENTITY_TOKEN_FILE: file })
