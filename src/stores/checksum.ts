@@ -1,5 +1,4 @@
-import { createHash } from 'node:crypto'
-import { crc32 } from 'node:zlib'
+import type { Summer } from './hashing/sums.ts'
 import type { ObjectInfo } from './object-store.ts'
 
 /** Sums up bytes as they pass and says in the end whether they are what the store recorded. */
@@ -16,24 +15,13 @@ const md5Etag = /^[0-9a-f]{32}$/
 export const md5OfEtag = (etag: string | undefined): string | undefined =>
   etag !== undefined && md5Etag.test(etag) ? etag : undefined
 
-const hashed = (algorithm: string, expected: string): Checker => {
-  const hash = createHash(algorithm)
-  return { checks: true, update: (chunk) => hash.update(chunk), matches: () => hash.digest('hex') === expected }
-}
+/** The strongest first. */
+const preferred = ['sha256', 'sha1', 'md5', 'crc32', 'crc32c', 'crc64nvme'] as const
 
-const crc = (expected: string): Checker => {
-  let sum = 0
-  const update = (chunk: Uint8Array) => {
-    sum = crc32(chunk, sum)
-  }
-  return { checks: true, update, matches: () => sum.toString(16).padStart(8, '0') === expected }
-}
-
-/** The best of the checksums that the store holds and this machine can compute: sha256, sha1, md5, crc32. */
-export const checkerFor = (checksums: ObjectInfo['checksums']): Checker => {
-  if (checksums?.sha256) return hashed('sha256', checksums.sha256)
-  if (checksums?.sha1) return hashed('sha1', checksums.sha1)
-  if (checksums?.md5) return hashed('md5', checksums.md5)
-  if (checksums?.crc32) return crc(checksums.crc32)
-  return { checks: false, update: () => {}, matches: () => true }
+/** By the best of the checksums that the store holds. `summer`: one for all objects of a store, since some sums take a moment to set up. */
+export const checkerFor = (checksums: ObjectInfo['checksums'], summer: Summer): Checker => {
+  const algorithm = preferred.find((name) => checksums?.[name] !== undefined)
+  if (algorithm === undefined) return { checks: false, update: () => {}, matches: () => true }
+  const sum = summer.start(algorithm)
+  return { checks: true, update: (chunk) => sum.update(chunk), matches: () => sum.hex() === checksums?.[algorithm] }
 }

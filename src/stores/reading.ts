@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream'
 import { type Checker, checkerFor } from './checksum.ts'
+import type { Summer } from './hashing/sums.ts'
 import { type GetOptions, type ObjectInfo, StoreError } from './object-store.ts'
 import { pause, type RetryPolicy, TransientError, withRetry } from './retry.ts'
 
@@ -32,6 +33,8 @@ export interface ObjectReader {
   /** `s3://bucket` */
   name: string
   retry: RetryPolicy
+  /** For checking what comes. */
+  summer: Summer
   /** One request; fails with a StoreError or a TransientError. An answer that is another stretch than asked for is checked by `checkStretch`. */
   open(key: string, pin: Pin, stretch: Stretch | undefined, signal: AbortSignal | undefined): Promise<Opened>
   /** What a body broke with, as a StoreError, a TransientError, or the reason of the signal. */
@@ -118,7 +121,7 @@ async function* resumed(t: Transfer, first: Opened): AsyncGenerator<Uint8Array> 
 
 /** The bytes of a whole small object, checked. */
 const collect = async (t: Transfer, opened: Opened): Promise<Uint8Array[]> => {
-  const checker = checkerFor(opened.info.checksums)
+  const checker = checkerFor(opened.info.checksums, t.reader.summer)
   const parts: Uint8Array[] = []
   for await (const chunk of resumed(t, opened)) {
     checker.update(chunk)
@@ -142,7 +145,8 @@ const pinOf = (info: ObjectInfo, options: GetOptions): Pin => {
 }
 
 /** Whether to hold an object back until it is checked. */
-const isSmall = (opened: Opened): boolean => opened.length <= heldBack && checkerFor(opened.info.checksums).checks
+const isSmall = ({ length, info }: Opened): boolean =>
+  length <= heldBack && Object.keys(info.checksums ?? {}).length > 0
 
 const streamOf = (first: Opened, bytes: AsyncGenerator<Uint8Array>): Readable => {
   const body = Readable.from(bytes, { objectMode: false })
@@ -176,6 +180,9 @@ export const readObject = async (
       const chunks = await collect(transfer, first)
       return { info: first.info, body: Readable.from(chunks, { objectMode: false }) }
     }
-    return { info: first.info, body: streamOf(first, checked(transfer, first, checkerFor(first.info.checksums))) }
+    return {
+      info: first.info,
+      body: streamOf(first, checked(transfer, first, checkerFor(first.info.checksums, reader.summer))),
+    }
   })
 }

@@ -2,6 +2,7 @@ import { Readable } from 'node:stream'
 import { Agent } from 'undici'
 import { readAuthorities } from '../authorities.ts'
 import type { CallContext } from '../failures.ts'
+import type { Summer } from '../hashing/sums.ts'
 import { type RetryPolicy, withRetry } from '../retry.ts'
 import { HttpError, translate } from './errors.ts'
 import type { GoogleIdentity } from './identity.ts'
@@ -47,6 +48,7 @@ export interface GcsDeps {
   /** `gs://bucket` */
   name: string
   retry: RetryPolicy
+  summer: Summer
 }
 
 /** A bigger body goes out in slices of this many bytes: the time for an answer starts anew with each, so that a slow way is no stall. */

@@ -39,7 +39,7 @@ const readerOf = (deps: GcsDeps): ObjectReader => {
       throw broken(error, key, signal)
     }
   }
-  return { name: deps.name, retry: deps.retry, open, broken }
+  return { name: deps.name, retry: deps.retry, summer: deps.summer, open, broken }
 }
 
 /** Opens an object or a range of it. */

@@ -1,4 +1,5 @@
 import { downloadByStream, uploadByStream } from '../by-stream.ts'
+import { Summer } from '../hashing/sums.ts'
 import { type ObjectInfo, type ObjectStore, StoreError } from '../object-store.ts'
 import { probeStore } from '../probe.ts'
 import { defaultRetryPolicy, type RetryPolicy } from '../retry.ts'
@@ -47,7 +48,8 @@ export const openGcsStore = async (address: GcsAddress, options: GcsStoreOptions
   const bucket = encodeURIComponent(address.bucket)
   const path = `/storage/v1/b/${bucket}`
   const uploadPath = `/upload/storage/v1/b/${bucket}/o`
-  const deps: GcsDeps = { send: client.send, name, path, uploadPath, retry: options.retry ?? defaultRetryPolicy }
+  const retry = options.retry ?? defaultRetryPolicy
+  const deps: GcsDeps = { send: client.send, name, path, uploadPath, retry, summer: new Summer() }
 
   const head: ObjectStore['head'] = async (key, { version, signal } = {}): Promise<ObjectInfo | undefined> => {
     const query = queryOf({ fields: fieldsOfObject, generation: version })

@@ -1,5 +1,6 @@
 import type { S3Client } from '@aws-sdk/client-s3'
 import type { CallContext } from '../failures.ts'
+import type { Summer } from '../hashing/sums.ts'
 import type { RetryPolicy } from '../retry.ts'
 import { withRetry } from '../retry.ts'
 import { translate } from './errors.ts'
@@ -11,6 +12,7 @@ export interface S3Deps {
   /** `s3://bucket` */
   name: string
   retry: RetryPolicy
+  summer: Summer
 }
 
 /** Runs one call of the SDK with retries; what it throws is a StoreError, or the reason of the signal. */

@@ -39,7 +39,7 @@ const readerOf = (deps: S3Deps): ObjectReader => {
     }
     return checkStretch(deps.name, key, opened, pin, range)
   }
-  return { name: deps.name, retry: deps.retry, open, broken }
+  return { name: deps.name, retry: deps.retry, summer: deps.summer, open, broken }
 }
 
 /** Opens an object or a range of it. */

@@ -8,6 +8,7 @@ import {
 import { readAuthorities } from '../authorities.ts'
 import { downloadByStream, uploadByStream } from '../by-stream.ts'
 import { makeConcurrency } from '../concurrency.ts'
+import { Summer } from '../hashing/sums.ts'
 import { type ObjectInfo, type ObjectStore, StoreError } from '../object-store.ts'
 import { probeStore } from '../probe.ts'
 import { defaultRetryPolicy, type RetryPolicy } from '../retry.ts'
@@ -64,7 +65,7 @@ export const openS3Store = async (address: S3Address, options: S3StoreOptions): 
   const { stall = 30_000, connections = 64 } = options
   const client = await openClient(address, { identity, ca, stall, connections })
   const bucket = address.bucket
-  const deps = { client, bucket, name, retry: options.retry ?? defaultRetryPolicy }
+  const deps = { client, bucket, name, retry: options.retry ?? defaultRetryPolicy, summer: new Summer() }
 
   const head = async (
     key: string,
