@@ -155,7 +155,23 @@ export const DatasetVersionStatus = z.object({
     })
     .optional()
     .meta({ description: 'Of a version of the source.' }),
-  lastCheckpointAt: time('When it was saved last while its writer ran.').optional(),
+  lastCheckpointAt: time('Until when what was written is saved, while its writer runs.').optional(),
+  checkpoint: z
+    .object({
+      startedAt: time('When the one under way began.').optional(),
+      finishedAt: time('When the last one ended.').optional(),
+      request: text('The value of granary.dev/checkpoint-requested-at that was handled last, or is.', 256).optional(),
+      files: count('How many files were saved.').optional(),
+      bytes: count('Their bytes.').optional(),
+      uploaded: count('Bytes that had to be uploaded.').optional(),
+      left: count('How many files were left for the next time.').optional(),
+      attempt: count('Which attempt runs, or comes next.').optional(),
+      failures: count('How many failed in a row.').optional(),
+      nextRetryAt: time('When it is tried again.').optional(),
+      committing: z.boolean().optional().meta({ description: 'true: it is being committed instead of the volume.' }),
+    })
+    .optional()
+    .meta({ description: 'What was saved while its writer ran.' }),
   startedAt: time('When work on it began.').optional(),
   initializedAt: time('When its volume was ready.').optional(),
   releasedAt: time('When the last writer was gone.').optional(),

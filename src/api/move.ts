@@ -152,6 +152,17 @@ export const MoveSpec = z.union([
     intent: Intent,
     base: Committed.optional(),
     allowEmpty: z.boolean().optional(),
+    /** Commit what the last checkpoint saved: no volume is mounted. */
+    checkpoint: z.boolean().optional(),
+  }),
+  z.object({
+    op: z.literal('Checkpoint'),
+    dataset: StoredDataset,
+    store: MoveLocation,
+    sequence: z.int(),
+    /** RFC 3339, when the version opened. */
+    openedAt: z.string(),
+    base: Committed.optional(),
   }),
   z.object({
     op: z.literal('Mirror'),
@@ -308,6 +319,19 @@ export type MoveDone =
       /** bytes that had to be uploaded */
       uploaded: number
       warnings?: string[]
+    }
+  | {
+      op: 'Checkpoint'
+      outcome: 'Done'
+      /** What is saved now. */
+      files: number
+      bytes: number
+      /** bytes that had to be uploaded */
+      uploaded: number
+      /** Files that were being written, or can't be in a version: left for the next time. */
+      left: number
+      /** The first five of them, each cut to 200 bytes. */
+      names?: string[]
     }
   | {
       op: 'Mirror'

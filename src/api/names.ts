@@ -56,6 +56,8 @@ export const annotations = {
   adopted: 'granary.dev/adopted',
   /** uid of the version: drop the bytes that are to be committed. */
   abandon: 'granary.dev/abandon',
+  /** uid of the version: commit what the last checkpoint saved, because the volume is lost. */
+  commitCheckpoint: 'granary.dev/commit-checkpoint',
   checkpointRequestedAt: 'granary.dev/checkpoint-requested-at',
   /** `<new value>[ fast| full| <n>/<t>][ claim/<name>]`: compare the listing alone, read all bytes (default), or the n-th of t parts; in the store, or on a claim. */
   verifyRequestedAt: 'granary.dev/verify-requested-at',

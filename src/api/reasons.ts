@@ -50,6 +50,7 @@ export const reasons = {
   Populating: info('Event', 'A volume is being filled.'),
   Populated: info('Event', 'The volume is filled and verified, and the claim has it.'),
   Moving: info('Reconciling', 'A mover is at work.'),
+  Checkpointed: info('Checkpointed', 'What was on the volume is saved, while its writer runs.'),
   Verifying: info('Verified', 'The version is being compared with its manifest.'),
   Verified: info('Verified', 'All that was compared is as the manifest says.'),
   Mirroring: info('Mirrored', 'The version is being written to the place that writeBack names.'),

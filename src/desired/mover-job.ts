@@ -145,6 +145,14 @@ const podSecurity = (input: MoverJobInput): Record<string, unknown> => {
   }
 }
 
+/** The same on this one node, whatever else is said about nodes: where a writer runs, its mover must be let in. */
+export const onNode = (settings: MoverSettings | undefined, node: string): MoverSettings => {
+  const { nodeSelector: _, ...rest } = settings ?? {}
+  const here = { matchFields: [{ key: 'metadata.name', operator: 'In', values: [node] }] }
+  const nodeAffinity = { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: [here] } }
+  return { ...rest, tolerations: [{ operator: 'Exists' }], affinity: { ...rest.affinity, nodeAffinity } }
+}
+
 /** Settings that go into the pod as they are. */
 const placement = (settings: MoverSettings | undefined): Record<string, unknown> =>
   Object.fromEntries(

@@ -2,6 +2,7 @@ import { dataPrefix } from '../manifest/keys.ts'
 import type { CommitRecord, Entry } from '../manifest/types.ts'
 import { writeManifest } from '../manifest/write.ts'
 import { checkPlaced, checkQuiet } from '../transfer/check-output.ts'
+import { checkpointLines } from '../transfer/checkpoint.ts'
 import { collectOutput, type Output } from '../transfer/collect-output.ts'
 import { claimDirectory, commit, readCommit } from '../transfer/commit.ts'
 import {
@@ -14,8 +15,8 @@ import {
 } from '../transfer/journal.ts'
 import { manifestSink } from '../transfer/manifest-store.ts'
 import { readVersion } from '../transfer/read-version.ts'
-import { survey } from '../transfer/survey.ts'
-import type { DoneOf, MoveDeps, Run } from './deps.ts'
+import { type Survey, survey } from '../transfer/survey.ts'
+import type { DoneOf, MoveDeps, Run, SpecOf } from './deps.ts'
 import { MoveFailure } from './failure.ts'
 import { recordOf } from './record.ts'
 
@@ -46,7 +47,26 @@ const bringIn = async (deps: MoveDeps, output: Output): Promise<() => AsyncItera
   return journal
 }
 
-/** Makes a version of what a writer left on the volume. */
+/** What is on the volume, if that can become a version. */
+const lookThrough = async (deps: MoveDeps, spec: SpecOf<'Finalize'>): Promise<Survey> => {
+  const found = await survey(deps.data, dataPrefix(spec.store.prefix, spec.intent.sequence), deps.signal)
+  if (found.files === 0 && !spec.allowEmpty)
+    throw new MoveFailure(
+      'EmptyOutput',
+      'the output has no files: have the writer write to its volume, or allow it: spec.outputs.allowEmpty: true on the Dataset',
+    )
+  deps.progress.expect(found.files, found.bytes)
+  return found
+}
+
+/** What the last checkpoint saved, and nothing else: the volume is lost. */
+const fromCheckpoint = async (output: Output, signal: AbortSignal): Promise<() => AsyncIterable<JournalLine>> => {
+  const lines = await checkpointLines(output, signal)
+  await checkPlaced(output, lines(), signal)
+  return lines
+}
+
+/** Makes a version of what a writer left on the volume, or, if that is lost, of what the last checkpoint saved. */
 export const finalize: Run<'Finalize'> = async (deps, spec) => {
   const { signal } = deps
   const { base, intent } = spec
@@ -62,13 +82,6 @@ export const finalize: Run<'Finalize'> = async (deps, spec) => {
   const before = await readCommit(store, prefix, sequence, signal)
   // An earlier attempt got there, or somebody else did: `commit` tells which. Its bytes are no longer ours to touch.
   if (before !== undefined) return finish(recordOf(spec, before), 0)
-  const found = await survey(deps.data, dataPrefix(prefix, sequence), signal)
-  if (found.files === 0 && !spec.allowEmpty)
-    throw new MoveFailure(
-      'EmptyOutput',
-      'the output has no files: have the writer write to its volume, or allow it: spec.outputs.allowEmpty: true on the Dataset',
-    )
-  deps.progress.expect(found.files, found.bytes)
   const output: Output = {
     data: deps.data,
     store,
@@ -76,7 +89,8 @@ export const finalize: Run<'Finalize'> = async (deps, spec) => {
     sequence,
     ...(base && { base: { sequence: base.sequence, entries: () => readVersion(store, prefix, base.root, signal) } }),
   }
-  const journal = await bringIn(deps, output)
+  const found = spec.checkpoint ? undefined : await lookThrough(deps, spec)
+  const journal = found === undefined ? await fromCheckpoint(output, signal) : await bringIn(deps, output)
   let uploaded = 0
   const entries = entriesOf(journal(), (bytes) => {
     uploaded += bytes
@@ -84,5 +98,5 @@ export const finalize: Run<'Finalize'> = async (deps, spec) => {
   const { rootDigest, root } = await writeManifest(entries, manifestSink(store, prefix, signal))
   const { digest, files, bytes } = root
   const done = await finish(recordOf(spec, { root: rootDigest, digest, files, bytes }), uploaded)
-  return found.warnings.length === 0 ? done : { ...done, warnings: found.warnings }
+  return found === undefined || found.warnings.length === 0 ? done : { ...done, warnings: found.warnings }
 }

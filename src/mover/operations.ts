@@ -1,5 +1,6 @@
 import type { MoveDone, MoveSpec, Operation } from '../api/move.ts'
 import { runAdopt } from './adopt.ts'
+import { checkpoint } from './checkpoint.ts'
 import type { MoveDeps, Run } from './deps.ts'
 import { finalize } from './finalize.ts'
 import { runImport } from './import.ts'
@@ -17,6 +18,7 @@ const operations: { [Op in Operation]: Run<Op> } = {
   Populate: populate,
   Finalize: finalize,
   Mirror: mirror,
+  Checkpoint: checkpoint,
   Verify: verify,
   Sweep: runSweep,
   Adopt: runAdopt,

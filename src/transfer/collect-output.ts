@@ -28,7 +28,7 @@ export interface Output {
 }
 
 /** Files under way at a time, and the bytes of them that may be in memory. */
-const width = 16
+export const width = 16
 const budgetBytes = 96 * 1024 * 1024
 /** About what one upload holds at most: the parts in flight and the one being read. */
 const uploadBytes = 32 * 1024 * 1024
@@ -48,7 +48,7 @@ export const isPlaced = (line: JournalLine, object: Placed | undefined): boolean
   object.size === line.entry.s &&
   (line.etag === undefined || object.etag === undefined || object.etag === line.etag)
 
-interface Known {
+export interface Known {
   p: string
   line?: JournalLine
   object?: Placed
@@ -58,10 +58,11 @@ interface Known {
 }
 
 /** All that is known of each path: the file, what earlier attempts wrote down and uploaded, and the base's line. */
-async function* knowledge(
+export async function* knowledge(
   output: Output,
   earlier: AsyncIterable<JournalLine>,
   signal: AbortSignal,
+  living = false,
 ): AsyncGenerator<Known> {
   async function* nothing(): AsyncGenerator<never> {}
   async function* sides<A extends { p: string }, B extends { p: string }, K extends string, L extends string>(
@@ -81,7 +82,7 @@ async function* knowledge(
     'recorded',
   )
   const known = sides(stored, 'stored', before, 'before')
-  const all = walkReadable(output.data, signal, output.wanted)
+  const all = walkReadable(output.data, signal, output.wanted, living)
   for await (const { p, found, known: old } of sides(all, 'found', known, 'known')) {
     if (found === undefined) continue
     const { line, object } = old?.stored ?? {}
@@ -101,11 +102,48 @@ const sameAsBase = (base: Entry, baseSequence: number, executable: boolean): Ent
   return u === undefined ? { ...content, o: base.o ?? baseSequence } : { ...content, u }
 }
 
-const takenOver = ({ found, line, object }: Known): boolean => {
-  if (line === undefined || found === undefined || found.kind !== 'file' || line.entry.l !== undefined) return false
-  if (!sameStamp(line.stamp, found) || line.entry.s !== found.size) return false
+const isHere = ({ line, object }: Known): boolean => {
+  if (line === undefined) return false
   const elsewhere = line.entry.o !== undefined || line.entry.u !== undefined
   return elsewhere || isPlaced(line, object)
+}
+
+/** An earlier attempt has seen this very file, and what it did with it is still there. */
+export const takenOver = (known: Known): boolean => {
+  const { found, line } = known
+  if (line === undefined || found?.kind !== 'file' || line.entry.l !== undefined) return false
+  return sameStamp(line.stamp, found) && line.entry.s === found.size && isHere(known)
+}
+
+/** The entry for a file whose bytes are in the store already, from an earlier attempt or from the base, though it was touched since; undefined: it is to be uploaded. */
+export const storedEntry = async (
+  output: Output,
+  known: Known,
+  signal: AbortSignal,
+): Promise<Pick<JournalLine, 'entry' | 'etag'> | undefined> => {
+  const { p, found, line, base } = known
+  if (found === undefined) return undefined
+  const fromLine = line?.entry.h !== undefined && line.entry.s === found.size && isHere(known) ? line : undefined
+  const fromBase = output.base !== undefined && base?.h !== undefined && base.s === found.size ? base : undefined
+  if (fromLine === undefined && fromBase === undefined) return undefined
+  const recorded = known.recorded?.state === fileState(found) ? known.recorded.h : undefined
+  const sha256 = recorded ?? (await reading(p, () => hashFile(`${output.data}/${p}`, found.size, signal)))
+  if (fromLine !== undefined && sha256 === fromLine.entry.h) {
+    const { x: _, ...entry } = fromLine.entry
+    const { etag } = fromLine
+    return {
+      entry: { ...entry, ...(found.executable ? { x: 1 as const } : {}) },
+      ...(etag === undefined ? {} : { etag }),
+    }
+  }
+  if (fromBase === undefined || sha256 !== fromBase.h) return undefined
+  return { entry: sameAsBase(fromBase, output.base?.sequence ?? 0, found.executable) }
+}
+
+/** Uploads of a mover share their memory: bytes that may be held at a time. */
+export const uploadBudget = () => {
+  const budget = makeBudget(budgetBytes)
+  return <T>(size: number, work: () => Promise<T>): Promise<T> => budget.run(Math.min(size, uploadBytes), work)
 }
 
 /**
@@ -119,8 +157,8 @@ export const collectOutput = async (
   progress: Progress,
   signal: AbortSignal,
 ): Promise<void> => {
-  const { data, store, base } = output
-  const budget = makeBudget(budgetBytes)
+  const { data, store } = output
+  const within = uploadBudget()
   const place = async (known: Known, stop: AbortSignal): Promise<JournalLine> => {
     const found = known.found!
     const { p } = found
@@ -130,17 +168,14 @@ export const collectOutput = async (
       progress.bytes(found.size)
       return known.line!
     }
-    if (base !== undefined && known.base?.h !== undefined && known.base.s === found.size) {
-      const recorded = known.recorded?.state === fileState(found) ? known.recorded.h : undefined
-      const sha256 = recorded ?? (await reading(p, () => hashFile(`${data}/${p}`, found.size, stop)))
-      if (sha256 === known.base.h) {
-        progress.bytes(found.size)
-        return { p, entry: sameAsBase(known.base, base.sequence, found.executable), stamp }
-      }
+    const stored = await storedEntry(output, known, stop)
+    if (stored !== undefined) {
+      progress.bytes(found.size)
+      return { p, ...stored, stamp }
     }
     const key = dataKey(output.prefix, output.sequence, p)
     const upload = () => uploadFile(store, key, { root: data, path: p }, progress.bytes, stop)
-    const { size, sha256, executable, stamp: read, etag } = await budget.run(Math.min(found.size, uploadBytes), upload)
+    const { size, sha256, executable, stamp: read, etag } = await within(found.size, upload)
     const entry: Entry = { p, s: size, h: sha256, ...(executable ? { x: 1 } : {}) }
     return { p, entry, stamp: read, ...(etag === undefined ? {} : { etag }) }
   }

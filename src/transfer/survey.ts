@@ -36,7 +36,8 @@ export const reading = async <T>(path: string, work: () => Promise<T>): Promise<
   }
 }
 
-const problemOf = (found: Found, dataPrefix: string): string | undefined => {
+/** Why it can't be in a version, as words behind its name; undefined: it can. */
+export const problemOf = (found: Found, dataPrefix: string): string | undefined => {
   if (found.kind === 'other') return found.what
   const problem = pathProblem(found.p) ?? (found.kind === 'link' ? linkProblem(found.p, found.target!) : undefined)
   if (problem !== undefined || found.kind === 'link') return problem
@@ -96,10 +97,15 @@ async function* watched(all: AsyncGenerator<Found>, seen: ((found: Found) => voi
   }
 }
 
-/** A walk that names a directory which may not be read as a file would be. `wanted`: of all there is, these paths count. */
-export async function* walkReadable(data: string, signal: AbortSignal, wanted?: Filter): AsyncGenerator<Found> {
+/** A walk that names a directory which may not be read as a file would be. `wanted`: of all there is, these paths count. `living`: somebody writes meanwhile. */
+export async function* walkReadable(
+  data: string,
+  signal: AbortSignal,
+  wanted?: Filter,
+  living = false,
+): AsyncGenerator<Found> {
   try {
-    for await (const found of walk(data, { signal })) if (wanted?.(found.p) ?? true) yield found
+    for await (const found of walk(data, { signal, living })) if (wanted?.(found.p) ?? true) yield found
   } catch (error) {
     if (!denied(error)) throw error
     const path = (error as NodeJS.ErrnoException).path ?? data

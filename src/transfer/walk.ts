@@ -44,6 +44,19 @@ const foundOf = async (root: string, path: string, stats: BigIntStats): Promise<
   ...(stats.isSymbolicLink() ? await linkOf(`${root}/${path}`) : {}),
 })
 
+const gone = (error: unknown): boolean =>
+  ['ENOENT', 'ENOTDIR', 'EINVAL', 'ESTALE'].includes((error as NodeJS.ErrnoException).code ?? '')
+
+/** undefined for what went away, where that is to be expected. */
+const unlessGone = async <T>(work: Promise<T>, living: boolean | undefined): Promise<T | undefined> => {
+  try {
+    return await work
+  } catch (error) {
+    if (living && gone(error)) return undefined
+    throw error
+  }
+}
+
 const linkOf = async (path: string): Promise<Partial<Found>> => {
   const target = await readlink(path, { encoding: 'buffer' })
   return isUtf8(target)
@@ -56,15 +69,17 @@ const namesOf = async (dir: string): Promise<string[]> => (await readdir(dir, { 
 
 type Named = { name: string; path: string; stats: BigIntStats } | { name: string; bad: true }
 
-async function* statAll(root: string, prefix: string, names: string[]): AsyncGenerator<Named> {
-  const look = async (name: string): Promise<Named> => {
+async function* statAll(root: string, prefix: string, names: string[], living?: boolean): AsyncGenerator<Named> {
+  const look = async (name: string): Promise<Named | undefined> => {
     const bytes = Buffer.from(name, 'latin1')
     if (!isUtf8(bytes)) return { name, bad: true }
     const path = `${prefix}${bytes.toString()}`
-    return { name, path, stats: await lstat(`${root}/${path}`, { bigint: true }) }
+    const stats = await unlessGone(lstat(`${root}/${path}`, { bigint: true }), living)
+    return stats && { name, path, stats }
   }
   for (let at = 0; at < names.length; at += lookahead) {
-    yield* await Promise.all(names.slice(at, at + lookahead).map(look))
+    const seen = await Promise.all(names.slice(at, at + lookahead).map(look))
+    yield* seen.filter((one) => one !== undefined)
   }
 }
 
@@ -76,17 +91,17 @@ const notUtf8 = (prefix: string, name: string): Found => {
 
 /**
  * All that is below `root` and no directory, in the byte order of the paths, as manifests have them. `lost+found` at the root is left out, and
- * so is `ignore`. Follows no symlink. Holds the names of the directories on the way, no more.
+ * so is `ignore`. `living`: somebody writes meanwhile, so what goes away on the way is no error. Follows no symlink. Holds the names of the directories on the way, no more.
  *
  * A directory `a` counts as `a/` and so comes behind `a-b`: it waits in `open` until the names that sort before it are through.
  */
 export async function* walk(
   root: string,
-  options: { ignore?: string; signal?: AbortSignal } = {},
+  options: { ignore?: string; signal?: AbortSignal; living?: boolean } = {},
   prefix = '',
 ): AsyncGenerator<Found> {
   options.signal?.throwIfAborted()
-  const all = await namesOf(`${root}/${prefix}`)
+  const all = (await unlessGone(namesOf(`${root}/${prefix}`), options.living && prefix !== '')) ?? []
   const names = prefix === '' ? all.filter((name) => name !== 'lost+found' && name !== options.ignore) : all
   const open: { name: string; path: string }[] = []
   async function* enterBefore(name: string | undefined): AsyncGenerator<Found> {
@@ -95,11 +110,14 @@ export async function* walk(
       yield* walk(root, options, `${path}/`)
     }
   }
-  for await (const item of statAll(root, prefix, names)) {
+  for await (const item of statAll(root, prefix, names, options.living)) {
     yield* enterBefore(item.name)
     if ('bad' in item) yield notUtf8(prefix, item.name)
     else if (item.stats.isDirectory()) open.push({ name: item.name, path: item.path })
-    else yield await foundOf(root, item.path, item.stats)
+    else {
+      const found = await unlessGone(foundOf(root, item.path, item.stats), options.living)
+      if (found !== undefined) yield found
+    }
   }
   yield* enterBefore(undefined)
 }

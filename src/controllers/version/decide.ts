@@ -1,4 +1,5 @@
 import type { Plan } from '../../kube/types.ts'
+import { commitCheckpoint } from './decide/commit-checkpoint.ts'
 import { depart, expire } from './decide/departure.ts'
 import { enter, finish, newDraft, reconciling, type Step, stalled } from './decide/draft.ts'
 import { afterCommit, afterEnd, leave, takeOver } from './decide/ended.ts'
@@ -60,6 +61,7 @@ const steps: Step[] = [
   begin,
   importSource,
   abandon,
+  commitCheckpoint,
   prepareClaim,
   noteUsers,
   run,

@@ -10,8 +10,9 @@ import { attempt, needsEvents } from '../../desired/attempt.ts'
 import type { ClaimObject, EventObject, JobObject, PodObject } from '../../desired/objects.ts'
 import type { Snapshot } from '../../desired/snapshot.ts'
 import type { Reader } from '../../kube/types.ts'
+import { isCheckpointing } from './decide/checkpoint.ts'
 import { claimNameOf } from './decide/claims.ts'
-import { attemptInput } from './decide/move.ts'
+import { attemptInput, type Book } from './decide/move.ts'
 import { isVerifying } from './decide/verify.ts'
 import { contentKey, index } from './indexes.ts'
 import { claimNamesOf, isWriter, writersOf } from './pods.ts'
@@ -150,6 +151,7 @@ const contentOf = async (reader: Reader, { metadata, status }: DatasetVersion, d
 
 const operationOf = (world: World): Operation => {
   if (isVerifying(world.version.status)) return 'Verify'
+  if (isCheckpointing(world.version.status)) return 'Checkpoint'
   if (world.version.status?.phase === 'Committed') return 'Mirror'
   return world.spec.from?.source === undefined ? 'Finalize' : 'Import'
 }
@@ -158,8 +160,12 @@ const operationOf = (world: World): Operation => {
 const moving = async (reader: Reader, world: World): Promise<Pick<World, 'events' | 'lastLine'>> => {
   const { metadata, status } = world.version
   const op = operationOf(world)
-  const book = op === 'Mirror' ? status?.mirror : op === 'Verify' ? status?.lastVerification : status
-  const input = attemptInput(world, op, book ?? {})
+  const books: Partial<Record<Operation, Book | undefined>> = {
+    Mirror: status?.mirror,
+    Verify: status?.lastVerification,
+    Checkpoint: status?.checkpoint,
+  }
+  const input = attemptInput(world, op, (op in books ? books[op] : status) ?? {})
   const overdue = needsEvents(input)
   const events =
     overdue === undefined

@@ -17,10 +17,9 @@ const mistaken = ({ spec, config }: World): Why | undefined => {
 }
 
 /** Fields that are not followed yet, while the rest is. */
-const ignored = ({ sync, outputs }: DatasetSpec): string[] => [
+const ignored = ({ sync }: DatasetSpec): string[] => [
   ...(sync?.schedule === undefined ? [] : ['spec.sync.schedule (use spec.sync.interval)']),
   ...(sync?.maxAge === undefined ? [] : ['spec.sync.maxAge']),
-  ...(outputs?.checkpoint === undefined ? [] : ['spec.outputs.checkpoint']),
 ]
 
 /** Says which fields this version of Granary does not follow, and stops at those that it can't leave aside. */

@@ -1,8 +1,6 @@
-import { annotations } from '../../../api/names.ts'
 import { formatBytes } from '../../../api/quantity.ts'
 import type { ReasonName } from '../../../api/reasons.ts'
 import { attempt } from '../../../desired/attempt.ts'
-import { moverUid, type RunAs } from '../../../desired/mover-job.ts'
 import type { World } from '../world.ts'
 import { claimNameOf } from './claims.ts'
 import { commit } from './commit.ts'
@@ -20,7 +18,8 @@ import {
   sentenceOf,
   stopMovers,
 } from './move.ts'
-import { isDamaged, soundOther, storePlace } from './places.ts'
+import { storePlace } from './places.ts'
+import { referredTo, runAsOf } from './reading.ts'
 import { keepUncommitted, parentMoved } from './release.ts'
 
 /** Failures that no further attempt can mend as long as the volume is as it is: a person decides. */
@@ -31,19 +30,6 @@ const needsDecision: readonly ReasonName[] = [
   'InvalidSpec',
   'PartConflict',
 ]
-
-/** The user that the mover runs as: the writer's own, so that it can read what the writer wrote. */
-export const runAsOf = ({ version, namespace }: Pick<World, 'version' | 'namespace'>): RunAs => {
-  const { runAsUser, runAsGroup, fsGroup, supplementalGroups = [] } = version.status?.writer ?? {}
-  const mayBeRoot = namespace?.metadata.annotations?.[annotations.privilegedMovers] === 'true'
-  const groups = [...new Set([...(fsGroup === undefined ? [] : [fsGroup]), ...supplementalGroups])]
-  // Who names no user is what the image says, root as a rule.
-  const isRoot = runAsUser === undefined || runAsUser === 0
-  if (isRoot && mayBeRoot) return { uid: 0, gid: runAsGroup ?? 0, groups }
-  if (!isRoot) return { uid: runAsUser, gid: runAsGroup ?? runAsUser, groups }
-  // Not root, but in root's group: most of what root writes can be read so.
-  return { uid: moverUid, gid: runAsGroup ?? moverUid, groups: [...new Set([...groups, runAsGroup ?? 0])] }
-}
 
 /** The claim that can be mounted now. */
 const mountable = ({ claim, rescue }: World): string | undefined => {
@@ -115,22 +101,16 @@ export const finalize: Step = (world, draft) => {
     say(world, draft, { type: 'Finalized', status: 'False', reason: store.reason, message: store.message })
     return 'stop'
   }
-  move(world, draft, store.access, claimName ?? claimNameOf(world))
+  finalizeFrom(world, draft, store.access, claimName ?? claimNameOf(world))
   return 'stop'
 }
 
-/** The version whose bytes need not be uploaded again: what the volume started with, or the latest one. */
-const referredTo = (world: World) => {
-  const base = world.version.status?.base ?? soundOther(world)
-  const damaged = world.siblings.some((one) => one.status?.sequence === base?.sequence && isDamaged(one))
-  return damaged ? undefined : base
-}
-
-const move = (
+/** `claimName` undefined: what the last checkpoint saved, without a volume. */
+export const finalizeFrom = (
   world: World,
   draft: Draft,
   store: Extract<ReturnType<typeof storePlace>, { access: unknown }>['access'],
-  claimName: string,
+  claimName: string | undefined,
 ): void => {
   const base = referredTo(world)
   const path = world.spec.from?.claim?.path
@@ -145,10 +125,15 @@ const move = (
         intent: intentOf(world),
         ...(base === undefined ? {} : { base }),
         ...(world.datasetSpec?.outputs?.allowEmpty === true ? { allowEmpty: true } : {}),
+        ...(claimName === undefined ? { checkpoint: true } : {}),
       },
       locations: [store],
-      data: { claimName, readOnly: true, ...(path === undefined ? {} : { subPath: path }) },
-      runAs: runAsOf(world),
+      ...(claimName === undefined
+        ? {}
+        : {
+            data: { claimName, readOnly: true, ...(path === undefined ? {} : { subPath: path }) },
+            runAs: runAsOf(world),
+          }),
     },
     draft.status,
   )
@@ -168,7 +153,8 @@ const move = (
   const message = sentenceOf(now)
   noteFailure(world, draft, 'Finalize', now)
   say(world, draft, { type: 'Finalized', status: 'False', reason, message })
-  if (needsDecision.includes(reason)) {
+  // The volume may be mended; what is lost of a checkpoint stays lost.
+  if (needsDecision.includes(reason) || (claimName === undefined && reason === 'Corrupt')) {
     draft.status.attempt = (draft.status.attempt ?? 1) + 1
     keepUncommitted(world, draft, reason, message)
     return

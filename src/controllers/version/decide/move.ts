@@ -11,7 +11,7 @@ import {
   type WaitReason,
 } from '../../../desired/attempt.ts'
 import { identity, type MoverAccess } from '../../../desired/location.ts'
-import { type MoverJobInput, moverJob } from '../../../desired/mover-job.ts'
+import { type MoverJobInput, moverJob, onNode } from '../../../desired/mover-job.ts'
 import type { World } from '../world.ts'
 import { type Draft, isoTime, lookAgainIn, reconciling, stalled } from './draft.ts'
 
@@ -35,6 +35,8 @@ export interface Move {
   locations: MoverAccess[]
   data?: MoverJobInput['data']
   runAs?: MoverJobInput['runAs']
+  /** The only node on which it can reach the volume. */
+  node?: string
 }
 
 /** The attempt of an operation, as `attempt` of src/desired takes it. All of a version's operations come one after the other. */
@@ -78,6 +80,11 @@ const showProgress = (world: World, draft: Draft): void => {
   }
 }
 
+const settingsOf = ({ datasetSpec }: World, { node }: Move): Pick<MoverJobInput, 'settings'> => {
+  if (node !== undefined) return { settings: onNode(datasetSpec?.mover, node) }
+  return datasetSpec?.mover === undefined ? {} : { settings: datasetSpec.mover }
+}
+
 const start = (world: World, draft: Draft, move: Move, number: number): void => {
   draft.plan.create.push(
     moverJob({
@@ -90,7 +97,7 @@ const start = (world: World, draft: Draft, move: Move, number: number): void => 
       locations: move.locations,
       ...(move.data === undefined ? {} : { data: move.data }),
       ...(move.runAs === undefined ? {} : { runAs: move.runAs }),
-      ...(world.datasetSpec?.mover === undefined ? {} : { settings: world.datasetSpec.mover }),
+      ...settingsOf(world, move),
       config: world.config,
     }),
   )

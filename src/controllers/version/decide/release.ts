@@ -3,6 +3,7 @@ import type { ReasonName } from '../../../api/reasons.ts'
 import { attempt } from '../../../desired/attempt.ts'
 import { activeWriters, endedWell, isReleased, type User } from '../users.ts'
 import type { World } from '../world.ts'
+import { checkpoint } from './checkpoint.ts'
 import { claimNameOf } from './claims.ts'
 import { type Draft, enter, isoTime, lookAgainIn, resting, type Step, say, stalled } from './draft.ts'
 import { attemptInput, stopMovers } from './move.ts'
@@ -82,6 +83,7 @@ export const release: Step = (world, draft) => {
   const users = draft.status.users ?? []
   if (!isOver(world, users)) {
     describeUse(world, draft)
+    checkpoint(world, draft)
     return 'stop'
   }
   draft.plan.live = true
@@ -98,7 +100,7 @@ export const release: Step = (world, draft) => {
   return 'stop'
 }
 
-const startFinalizing = (world: World, draft: Draft): void => {
+export const startFinalizing = (world: World, draft: Draft): void => {
   const message = 'The writers are gone: what they wrote is uploaded and verified.'
   const producedBy = produced(world, draft.status.users ?? [])
   if (producedBy !== undefined) draft.status.producedBy = producedBy

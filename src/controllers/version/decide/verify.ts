@@ -7,7 +7,7 @@ import type { Attempt } from '../../../desired/attempt.ts'
 import { parseVerifyRequest } from '../../../desired/verify-request.ts'
 import type { OwnStatus, World } from '../world.ts'
 import { type Draft, isoTime, say, tell, unsay } from './draft.ts'
-import { follow, healsByItself, type Move, reasonOf, resultOf, retryLater, sentenceOf } from './move.ts'
+import { type Book, follow, healsByItself, type Move, reasonOf, resultOf, retryLater, sentenceOf } from './move.ts'
 import { committedOf, sourceIfNeeded, storePlace } from './places.ts'
 
 type State = NonNullable<OwnStatus['lastVerification']>
@@ -131,7 +131,7 @@ const moveOf = (world: World, state: State): Way => {
 }
 
 /** What the version is is not in question while it is looked at: its conditions stay as they are. Returns what would have been said. */
-const followAside = (world: World, draft: Draft, move: Move, book: State) => {
+export const followAside = (world: World, draft: Draft, move: Move, book: Book) => {
   const { conditions } = draft.status
   const now = follow(world, draft, move, book)
   const said = findCondition(draft.status.conditions, now === undefined ? 'Stalled' : 'Reconciling')?.message ?? ''
