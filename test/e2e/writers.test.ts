@@ -142,6 +142,28 @@ describe('writers', () => {
     expect(await versionsOf(world, 'stateful')).toEqual(['stateful-v1'])
   })
 
+  test.concurrent('a checkpoint saves what is written beside its writer; the commit brings the rest', async () => {
+    await world.create(
+      dataset(world.namespace, 'saved', {}),
+      claim(world.namespace, 'saved', { dataset: 'saved', annotations: output }),
+      pod(world.namespace, 'saved', { script: 'echo one > /out/one; sleep 3600', volumes: { out: 'saved' } }),
+    )
+    await expectFile(world, 'saved', '/out/one')
+    await world.expectObject(DatasetVersion, 'saved-v1', (it) => it.status?.firstUsedAt !== undefined)
+    const request = 'granary.dev/checkpoint-requested-at=now'
+    await world.kubectl(['-n', world.namespace, 'annotate', 'dsv', 'saved-v1', request])
+    const { message } = await world.expectCondition(DatasetVersion, 'saved-v1', 'Checkpointed', 'True')
+    expect(message).toContain('Saved 1 files')
+    const data = `granary/${world.namespace}/saved/data/v1/`
+    expect(await listKeys(world.s3, world.bucket, data)).toEqual([`${data}one`])
+    await expectNeverReleased(world, 'saved-v1')
+    await world.kubectl(['-n', world.namespace, 'exec', 'saved', '--', 'sh', '-c', 'echo two > /out/two'])
+    await world.kubectl(['-n', world.namespace, 'delete', 'pod', 'saved'])
+    const committed = await world.expectPhase('saved-v1', 'Committed')
+    expect(committed.status).toMatchObject({ files: 2, bytes: 8 })
+    expect(await listKeys(world.s3, world.bucket, data)).toEqual([`${data}one`, `${data}two`])
+  })
+
   test.concurrent('pod security that refuses a mover is said with the words of the API server, and heals', async () => {
     const strict = await openWorld('strict', { labels: { 'pod-security.kubernetes.io/enforce': 'restricted' } })
     try {
