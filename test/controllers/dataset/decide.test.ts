@@ -152,7 +152,7 @@ describe('what only the user can mend', () => {
   })
 
   test('fields that are left aside are named, and hold up nothing', () => {
-    const plan = decide(world({ of: dataset({ outputs: { checkpoint: { interval: '10m' } } }) }))
+    const plan = decide(world({ of: dataset({ sync: { maxAge: '1h' } }) }))
     expect(said(plan, 'Unsupported')).toBe('True Unsupported')
     expect(said(plan, 'Ready')).toBe('True Ready')
   })
