@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config'
 /**
  * Three layers. `unit`: pure code and in-process servers, no program of the cluster needed.
  * `integration`: real servers as child processes (etcd and kube-apiserver, versitygw), one file at a time each with its own.
- * `e2e`: the real cluster, one file after the other.
+ * `e2e`: the real cluster; every file has a namespace and a bucket of its own and waits most of its time, so two run at once.
  */
 export default defineConfig({
   test: {
@@ -31,7 +31,7 @@ export default defineConfig({
           name: 'e2e',
           include: ['test/e2e/**/*.test.ts'],
           globalSetup: ['test/e2e/setup.ts'],
-          fileParallelism: false,
+          maxWorkers: 2,
           testTimeout: 300_000,
           hookTimeout: 300_000,
         },

@@ -260,6 +260,11 @@ export const reasons = {
     "Admission refuses the mover's pod; the message is the API server's.",
     'Mend the policy that the message names, or spec.mover.securityContext.',
   ),
+  SnapshotUnusable: wait(
+    'Event',
+    'A snapshot of the version could not be made or used; the volume is made in another way.',
+    'See the message, and the events of the VolumeSnapshot that it names.',
+  ),
   AccessModeUnsupported: terminal(
     'Event',
     'The driver cannot make a volume with these access modes.',
@@ -383,7 +388,7 @@ export const reasons = {
   Sweeping: wait(
     'Reconciling',
     'The store of the Dataset is being cleaned up; movers wait for some seconds.',
-    'Nothing.',
+    'Wait; it goes on by itself.',
   ),
   SweepFailed: wait('Event', 'The store could not be cleaned up.', 'See the message; it is tried again by itself.'),
   Swept: info('Event', 'Bytes that nothing refers to were removed from the store.'),

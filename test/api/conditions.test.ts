@@ -61,7 +61,9 @@ describe('reasons', () => {
     const texts = await Promise.all(files.map((file) => readFile(join(controllers, file), 'utf8')))
     const said = new Set(texts.flatMap((text) => [...text.matchAll(/reason: '([A-Z]\w+)'/g)].map((match) => match[1])))
     expect(said.size).toBeGreaterThan(20)
-    expect([...said].filter((reason) => !(String(reason) in reasons))).toEqual([])
+    // Not said to anybody: why an attempt waits, and what a tombstone is for.
+    const inward = ['Backoff', 'Deleted']
+    expect([...said].filter((reason) => !(String(reason) in reasons) && !inward.includes(String(reason)))).toEqual([])
   })
 
   test('a reason that nobody knows is tried again', () => {
