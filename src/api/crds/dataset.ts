@@ -32,6 +32,11 @@ export const dataset: Resource = {
       message: 'import: Mount is for sources of the kinds nfs and hostPath: write import: Auto',
     },
     {
+      rule: `self.spec.import != 'Reference' || !has(self.spec.source) || (${source('provider')}) || (${source('s3')}) || (${source('gcs')})`,
+      message:
+        'import: Reference points at objects of a bucket (provider, s3 or gcs): write import: Copy, or leave it out',
+    },
+    {
       rule: `!(${present('self', 'spec.writeBack.toSource')}) || (${source('provider')}) || (${source('s3')}) || (${source('gcs')})`,
       message: 'writeBack.toSource needs a source of the kinds provider, s3 or gcs: name a provider and prefix instead',
     },

@@ -49,8 +49,8 @@ export const writer = (name: string, claim: string): PodObject => ({
 })
 
 /** Those who look for all, and let movers go. */
-export const helpers = (): Controller[] => [
-  lookController(config) as never,
+export const helpers = (more: object = {}): Controller[] => [
+  lookController({ ...config, ...more }) as never,
   moversController({ maxMovers: 64, maxMoversPerNamespace: 16 }) as never,
 ]
 

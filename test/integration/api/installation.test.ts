@@ -60,7 +60,7 @@ describe('server-side dry run', () => {
   })
 
   test('samples name each other', () => {
-    const claims = ofKind('PersistentVolumeClaim')
+    const claims = ofKind('PersistentVolumeClaim').filter(({ spec }) => 'dataSourceRef' in (spec as object))
     const datasets = ofKind('Dataset').map((dataset) => dataset.metadata.name)
     expect(claims.length).toBeGreaterThan(1)
     for (const claim of claims) {

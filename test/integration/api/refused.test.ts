@@ -64,6 +64,11 @@ const refused: [string, Manifest, string][] = [
     source({ http: { files: [{ url: 'ftp://a', path: 'b', sha256: digest }] } }),
     'a url starts',
   ],
+  [
+    'import: Reference of a directory',
+    source({ nfs: { server: 'nas', path: '/exports/a' } }, { import: 'Reference' }),
+    'import: Reference points at objects of a bucket',
+  ],
   ['import: Mount of a bucket', source({ s3 }, { import: 'Mount' }), 'import: Mount is for sources of the kinds nfs'],
   ['another import', source({ s3 }, { import: 'Link' }), 'Unsupported value'],
   ['two stores', dataset({ store: { s3, provider: 'team' } }), 'a store is exactly one of'],

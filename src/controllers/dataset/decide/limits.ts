@@ -3,15 +3,8 @@ import { hostPathPlace } from '../../../desired/share.ts'
 import type { World } from '../world.ts'
 import { type Step, say, unsay, type Why } from './draft.ts'
 
-/** What a person must mend: no look at the source would say it better. */
-const mistaken = ({ spec, config }: World): Why | undefined => {
-  const { source, import: mode } = spec
-  const mountable = source?.nfs !== undefined || source?.hostPath !== undefined
-  if (mode === 'Mount' && !mountable)
-    return {
-      reason: 'InvalidSpec',
-      message: 'spec.import: Mount goes with an nfs or hostPath source: use Auto, or name one.',
-    }
+/** A directory of the nodes that the operator's config does not allow. */
+const notAllowed = ({ spec: { source }, config }: World): Why | undefined => {
   const place = source?.hostPath && hostPathPlace(source.hostPath.path, config.allowHostPath ?? [])
   return place !== undefined && 'reason' in place ? place : undefined
 }
@@ -28,9 +21,9 @@ export const checkLimits: Step = (world: World, draft) => {
     draft.stalled = { reason: 'InvalidSpec', message: world.problem }
     return 'stop'
   }
-  const mistake = mistaken(world)
-  if (mistake !== undefined) {
-    draft.stalled = mistake
+  const refused = notAllowed(world)
+  if (refused !== undefined) {
+    draft.stalled = refused
     return 'stop'
   }
   const fields = ignored(world.spec)

@@ -97,7 +97,7 @@ export const tellMounted: Step = (world, draft) => {
   }
   const message =
     claim !== undefined && isLeaving(claim)
-      ? `The source changed: claim ${name} is made anew when the pods that use it are gone.`
+      ? `The source changed: claim ${name} is made anew when the pods that name it are gone, those that have ended too.`
       : `Claim ${name} is being bound to its volume.`
   draft.held = { reason: 'VolumePending', message }
   lookAgainAt(world, draft, world.now + pollMs)
