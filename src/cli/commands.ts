@@ -117,7 +117,7 @@ export const commands: Record<string, Command> = {
     args: 'REF',
     summary: 'shows what a version was made from, and what was made from it',
     flags: {
-      store: { type: 'boolean', summary: "reads the version's record in the store as well" },
+      store: { type: 'boolean', summary: 'also reads the records in the store, for versions that were adopted' },
       ...storeFlags,
     },
     takes: ['output'],

@@ -1,5 +1,9 @@
 import { expect, test } from 'vitest'
+import type { Dataset } from '../../src/api/dataset.ts'
+import * as kinds from '../../src/api/kinds.ts'
 import { lineageOf, type Related } from '../../src/cli/lineage.ts'
+import { commit } from '../../src/transfer/commit.ts'
+import { memoryStore } from '../helpers/memory-store.ts'
 import { hex, personAt, version, visionApi } from './context.ts'
 
 const input = (ref: string, number: string) => ({ ref, version: number, digest: hex('a') })
@@ -62,6 +66,24 @@ test('as text and as JSON', async () => {
     up: [{ ref: 'vision/mnist:v1', as: 'base' }],
     down: [{ ref: 'serving/model:v1', as: 'input' }],
   })
+})
+
+test('versions that were adopted are known by their records in the store', async () => {
+  const api = visionApi()
+  const store = memoryStore('s3://team')
+  const prefix = 'granary/vision/mnist/'
+  api.change<Dataset>(kinds.Dataset, 'vision', 'mnist', ({ status }) => {
+    status!.store = { kind: 's3', bucket: 'team', prefix }
+  })
+  const dataset = { namespace: 'vision', name: 'mnist', uid: 'uid-mnist' }
+  const record = { layout: 1 as const, dataset, createdAt: '2026-01-01T00:00:00Z', root: hex('f'), files: 1, bytes: 1 }
+  await commit(store, prefix, { ...record, sequence: 1, digest: hex('1'), inputs: [input('data/raw:v7', 'v7')] })
+  await commit(store, prefix, { ...record, sequence: 2, digest: hex('2'), inputs: [input('vision/mnist:v1', 'v1')] })
+  api.seed(raw)
+  const person = personAt(api, { store })
+  expect(JSON.parse((await person.type('lineage mnist:v2 -o json')).out).up).toEqual([])
+  const { up } = JSON.parse((await person.type('lineage mnist:v2 --store -o json')).out)
+  expect(names(up)).toEqual([['vision/mnist:v1', ['data/raw:v7']]])
 })
 
 const kindOfVersion = {

@@ -1,11 +1,12 @@
+import type { Dataset } from '../../api/dataset.ts'
 import type { DatasetVersion } from '../../api/dataset-version.ts'
 import * as kinds from '../../api/kinds.ts'
 import { isApiError } from '../../kube/api-error.ts'
 import { readCommit } from '../../transfer/commit.ts'
 import { openDatasetStore, withStore } from '../bytes.ts'
 import type { Context, Flags, Run } from '../command.ts'
-import { type Lineage, lineageOf, type Related } from '../lineage.ts'
-import { type FoundVersion, findCommitted, findVersion } from '../lookup.ts'
+import { keyOf, type Lineage, lineageOf, type Related, sourcesOf } from '../lineage.ts'
+import { type FoundVersion, findVersion, getIfThere } from '../lookup.ts'
 import { shortDigest, show } from '../print.ts'
 
 /** Of all namespaces if the person may look there, else of those that are at hand. */
@@ -29,17 +30,39 @@ const visible = async (context: Context, { owner }: FoundVersion): Promise<Datas
   return lists.flat()
 }
 
-/** What the version's own record in the store says, where the object says nothing: that of an adopted version. */
-const fromRecord = async (context: Context, found: FoundVersion, flags: Flags): Promise<DatasetVersion> => {
-  const { owner, version } = found
+/** What the record of a version in the store says, where the object says nothing: that of an adopted version. */
+const fromRecord = async (
+  context: Context,
+  owner: Dataset,
+  version: DatasetVersion,
+  flags: Flags,
+): Promise<DatasetVersion> => {
+  const { sequence, phase, inputs, producedBy } = version.status ?? {}
+  if (phase !== 'Committed' || sequence === undefined || (inputs !== undefined && producedBy !== undefined))
+    return version
   const at = await openDatasetStore(context, owner, flags)
-  return withStore(at, async () => {
-    const record = await readCommit(at.store, at.prefix, version.status?.sequence ?? 0, context.signal)
-    const status = { ...version.status }
-    if (record?.inputs !== undefined) status.inputs ??= record.inputs
-    if (record?.producer !== undefined) status.producedBy ??= record.producer
-    return { ...version, status }
-  })
+  const record = await withStore(at, () => readCommit(at.store, at.prefix, sequence, context.signal))
+  const said = {
+    ...(record?.inputs === undefined ? {} : { inputs: record.inputs }),
+    ...(record?.producer === undefined ? {} : { producedBy: record.producer }),
+  }
+  return { ...version, status: { ...said, ...version.status } }
+}
+
+/** Goes up from a version as far as objects are there, and puts in what their records say. */
+const fromRecords = async (context: Context, start: DatasetVersion, all: readonly DatasetVersion[], flags: Flags) => {
+  const byKey = new Map([...all, start].map((version) => [keyOf(version), version]))
+  const queue = [keyOf(start)]
+  for (const key of queue) {
+    const version = byKey.get(key)
+    if (version === undefined) continue
+    const { namespace = '' } = version.metadata
+    const owner = await getIfThere<Dataset>(context, kinds.Dataset, namespace, version.spec.dataset)
+    const told = owner === undefined ? version : await fromRecord(context, owner, version, flags)
+    byKey.set(key, told)
+    for (const source of sourcesOf(told)) if (!queue.includes(source.key)) queue.push(source.key)
+  }
+  return { start: byKey.get(keyOf(start)) ?? start, all: [...byKey.values()] }
 }
 
 const line = ({ ref, as, digest, producedBy, unknown, repeated }: Omit<Related, 'related'>): string => {
@@ -64,12 +87,9 @@ const text = ({ version, up, down }: Lineage): string =>
   ].join('\n')
 
 export const lineage: Run = async (context, [ref = ''], flags) => {
-  const found = flags.store === true ? await findCommitted(context, ref) : await findVersion(context, ref)
-  const start = flags.store === true ? await fromRecord(context, found, flags) : found.version
-  const all = await visible(context, found)
-  const graph = lineageOf(
-    start,
-    all.filter(({ metadata }) => metadata.uid !== start.metadata.uid),
-  )
+  const found = await findVersion(context, ref)
+  const seen = { start: found.version, all: await visible(context, found) }
+  const { start, all } = flags.store === true ? await fromRecords(context, seen.start, seen.all, flags) : seen
+  const graph = lineageOf(start, all)
   show(context, graph, () => text(graph))
 }
