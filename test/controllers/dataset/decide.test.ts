@@ -150,12 +150,6 @@ describe('what only the user can mend', () => {
     expect(plan.create).toBeUndefined()
     expect(plan.events?.map((event) => event.reason)).toEqual([reason])
   })
-
-  test('fields that are left aside are named, and hold up nothing', () => {
-    const plan = decide(world({ of: dataset({ sync: { maxAge: '1h' } }) }))
-    expect(said(plan, 'Unsupported')).toBe('True Unsupported')
-    expect(said(plan, 'Ready')).toBe('True Ready')
-  })
 })
 
 describe('stores', () => {
@@ -191,6 +185,11 @@ test('a store that moved and came back is reachable again', () => {
 })
 
 describe('when the source is looked at', () => {
+  const reading = (more: Record<string, string> = {}): ClaimObject => {
+    const claim = outputClaim('in', { [annotations.access]: 'ReadOnly', ...more })
+    claim.metadata.creationTimestamp = at(1)
+    return claim
+  }
   const starts = (given: Given) => {
     const status = statusOf(decide(world(given)))
     return status?.lastSync?.startedAt !== undefined && status.lastSync.finishedAt === undefined
@@ -200,6 +199,42 @@ describe('when the source is looked at', () => {
     ['looked, no interval', false, { of: withSource(), status: looked() }],
     ['the interval is over', true, { of: withSource({ sync: { interval: '30s' } }), status: looked() }],
     ['the interval is not over', false, { of: withSource({ sync: { interval: '10m' } }), status: looked() }],
+    [
+      'its time has come',
+      true,
+      {
+        of: withSource({ sync: { schedule: '59 11 * * *' } }),
+        status: looked({ startedAt: at(90), finishedAt: at(80) }),
+      },
+    ],
+    ['its time has not come', false, { of: withSource({ sync: { schedule: '0 13 * * *' } }), status: looked() }],
+    [
+      'its time has not come there',
+      false,
+      {
+        of: withSource({ sync: { schedule: '59 11 * * *', timeZone: 'Asia/Tokyo' } }),
+        status: looked({ startedAt: at(90), finishedAt: at(80) }),
+      },
+    ],
+    [
+      'a claim wants a newer look',
+      true,
+      { of: withSource({ sync: { maxAge: '0s' } }), status: looked(), claims: [reading()] },
+    ],
+    [
+      'a claim is content with the last look',
+      false,
+      { of: withSource({ sync: { maxAge: '10m' } }), status: looked(), claims: [reading()] },
+    ],
+    [
+      'a claim that has its version',
+      false,
+      {
+        of: withSource({ sync: { maxAge: '0s' } }),
+        status: looked(),
+        claims: [reading({ [annotations.resolved]: '{}' })],
+      },
+    ],
     [
       'asked for',
       true,
@@ -239,6 +274,11 @@ describe('when the source is looked at', () => {
     expect(early).toBeGreaterThan(1000)
     expect(plan.requeueAfter).toBe(550_000 - early)
     expect(Date.parse(statusOf(plan)?.nextSyncAt ?? '')).toBe(Math.floor((now + 550_000 - early) / 1000) * 1000)
+  })
+
+  test('a schedule that makes no sense is said', () => {
+    const plan = decide(world({ of: withSource({ sync: { schedule: 'daily', timeZone: 'UTC' } }), status: looked() }))
+    expect(said(plan, 'Stalled')).toBe('True InvalidSpec')
   })
 
   test('an import that failed for good is not repeated for the same listing, unless somebody asks', () => {

@@ -2,6 +2,7 @@ import type { DatasetVersion } from '../../../api/dataset-version.ts'
 import type { KubeObject } from '../../../api/meta.ts'
 import { annotations, finalizers } from '../../../api/names.ts'
 import { isAllowed, notAllowed } from '../../../desired/allowed.ts'
+import { awaitsLook } from '../../../desired/freshness.ts'
 import { annotate, sameObject } from '../../../desired/json-patch.ts'
 import type { Plan } from '../../../kube/types.ts'
 import type { Source, World } from '../world.ts'
@@ -128,6 +129,11 @@ const wanted = (world: World, source: Found): Resolution | Plan => {
           'InvalidSpec',
           'granary.dev/version: none is an empty volume, which is of no use for reading: name a version, or add granary.dev/access.',
         )
+  // Another namespace's claims take what there is: their waiting is nobody's reason to look.
+  const isOwn = source.elsewhere === undefined && source.alias === undefined
+  const why = isOwn ? awaitsLook(source.dataset, claim) : undefined
+  if (why !== undefined)
+    return waits(world, 'VersionOnItsWay', `${namespace}/${source.dataset.metadata.name}:latest: ${why}.`, 5_000)
   return ask(source, selector)
 }
 

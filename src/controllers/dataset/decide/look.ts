@@ -7,6 +7,7 @@ import { type LookState, lookFor } from '../../../desired/look.ts'
 import { resolveSource } from '../../../desired/source.ts'
 import type { World } from '../world.ts'
 import { type Draft, isoTime, lookAgainAt, say, tell } from './draft.ts'
+import { committedOf } from './history.ts'
 import { movesOn, reasonOf } from './mover.ts'
 
 export type LastSync = NonNullable<NonNullable<World['dataset']['status']>['lastSync']>
@@ -22,6 +23,8 @@ const patienceMs = 30_000
 export const requestOf = (world: World): string | undefined =>
   world.dataset.metadata.annotations?.[annotations.syncRequestedAt]
 
+const isLatestDamaged = (world: World): boolean => committedOf(world)[0]?.damaged === true
+
 /** Asks for a look. */
 export const begin = (world: World, draft: Draft, last: LastSync | undefined) => {
   const request = requestOf(world)?.slice(0, 256)
@@ -29,6 +32,8 @@ export const begin = (world: World, draft: Draft, last: LastSync | undefined) =>
     request !== draft.status.lastHandledSyncRequest || last?.generation !== world.dataset.metadata.generation
   // An import that failed for good is tried again when somebody asks or changes the spec, or when the source has changed.
   if (asked) draft.status.failedFingerprint = undefined
+  // Damage is mended by importing the same content once more, whose bytes are all stored anew.
+  if (asked && isLatestDamaged(world)) draft.status.importedFingerprint = undefined
   draft.status.lastHandledSyncRequest = request
   draft.status.nextSyncAt = undefined
   draft.status.lastSync = {

@@ -1,6 +1,10 @@
 import { parseDuration } from '../../../api/duration.ts'
+import * as kinds from '../../../api/kinds.ts'
+import { annotations } from '../../../api/names.ts'
 import { retryDelay } from '../../../desired/attempt.ts'
+import { needsLook } from '../../../desired/freshness.ts'
 import { claimProblem } from '../../../desired/source-claim.ts'
+import { nextTime } from '../../../lib/schedule.ts'
 import { spread } from '../../../lib/spread.ts'
 import type { World } from '../world.ts'
 import { type Draft, isoTime, lookAgainAt, type Step, say, unsay } from './draft.ts'
@@ -20,10 +24,27 @@ const dueAt = (world: World, last: LastSync | undefined): number | undefined => 
   const finished = Date.parse(last.finishedAt)
   const interval = world.spec.sync?.interval === undefined ? undefined : parseDuration(world.spec.sync.interval)
   const early = 1 - spreadOver * spread(metadata.uid ?? '')
-  const regular = interval === undefined ? undefined : finished + Math.max(Math.round(interval * early), 1000)
-  if (!last.failures) return regular
+  const { schedule, timeZone } = world.spec.sync ?? {}
+  const begun = Date.parse(last.startedAt ?? last.finishedAt)
+  const times = [
+    interval === undefined ? undefined : finished + Math.max(Math.round(interval * early), 1000),
+    schedule === undefined ? undefined : nextTime(schedule, timeZone, begun),
+  ].filter((time) => time !== undefined)
+  const regular = times.length === 0 ? undefined : Math.min(...times)
+  if (!last.failures) return isAwaited(world) ? world.now : regular
   return Math.min(finished + retryDelay(last.failures - 1), regular ?? Number.POSITIVE_INFINITY)
 }
+
+/** Whether a claim that wants latest waits for a newer look than the last. */
+const isAwaited = ({ claims, dataset, spec }: World): boolean =>
+  claims.some(
+    (claim) =>
+      claim.spec?.dataSourceRef?.kind === kinds.Dataset.kind &&
+      claim.metadata.annotations?.[annotations.resolved] === undefined &&
+      claim.metadata.annotations?.[annotations.access] !== 'ReadWrite' &&
+      claim.metadata.deletionTimestamp === undefined &&
+      needsLook({ spec, ...(dataset.status === undefined ? {} : { status: dataset.status }) }, claim),
+  )
 
 const withoutSource = (world: World, draft: Draft): void => {
   draft.status.nextSyncAt = undefined
@@ -53,7 +74,7 @@ const waitsForWriters = (world: World, draft: Draft): boolean => {
   return true
 }
 
-/** Looks at the source when it is time: the first time, on request, after a change of the spec, at the interval, and with backoff after a failure. */
+/** Looks at the source when it is time: the first time, on request, after a change of the spec, at the interval, by the schedule, when a claim waits for a newer one than maxAge, and with backoff after a failure. */
 export const sync: Step = (world, draft) => {
   const last = draft.status.lastSync
   if (!world.spec.source || world.spec.sync?.suspend) {

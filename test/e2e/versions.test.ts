@@ -1,0 +1,104 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { getObject, listKeys, putObject } from '../../scripts/lib/objects.ts'
+import { Dataset, DatasetVersion, Pod } from '../../src/api/kinds.ts'
+import { claim, dataset, openWorld, pod, type Seen, type World } from './world.ts'
+
+interface Tombstone {
+  version: string
+  stored?: boolean
+}
+
+describe('versions that can be trusted', () => {
+  let world: World
+  const below = (path: string) => `granary/${world.namespace}/digits/${path}`
+  const keys = (path: string) => listKeys(world.s3, world.bucket, below(path))
+  const annotate = (kind: string, name: string, key: string, value: string) =>
+    world.kubectl(['-n', world.namespace, 'annotate', '--overwrite', kind, name, `granary.dev/${key}=${value}`])
+  const tombstones = (object: Seen) => (object.status?.tombstones ?? []) as Tombstone[]
+  const change = async (text: string, version: string) => {
+    await putObject(world.s3, world.bucket, 'raw/b.txt', text)
+    await annotate('dset', 'digits', 'sync-requested-at', `for ${version}`)
+    await world.expectPhase(version, 'Committed')
+  }
+
+  beforeAll(async () => {
+    world = await openWorld('versions')
+    for (const name of ['a', 'b']) await putObject(world.s3, world.bucket, `raw/${name}.txt`, name)
+    await world.create(
+      dataset(world.namespace, 'digits', {
+        source: { provider: 'bucket', prefix: 'raw/' },
+        import: 'Copy',
+        retention: { deletedGrace: '20s' },
+        deletionPolicy: 'Delete',
+      }),
+    )
+    await world.expectPhase('digits-v1', 'Committed')
+  })
+  afterAll(() => world?.close())
+
+  test('a bit that was flipped in the bucket is found by verify, by name, and mended when the object is', async () => {
+    await putObject(world.s3, world.bucket, below('data/v1/a.txt'), 'e')
+    await annotate('dsv', 'digits-v1', 'verify-requested-at', '1')
+    const found = await world.expectCondition(DatasetVersion, 'digits-v1', 'Degraded', 'True', 'Corrupt')
+    expect(found.message).toContain('a.txt')
+    await putObject(world.s3, world.bucket, below('data/v1/a.txt'), 'a')
+    await annotate('dsv', 'digits-v1', 'verify-requested-at', '2')
+    await world.expectCondition(DatasetVersion, 'digits-v1', 'Verified', 'True')
+    await world.expectCondition(DatasetVersion, 'digits-v1', 'Ready', 'True')
+  })
+
+  test('deleting a version in use is blocked with the names of the pods; when they have ended it goes', async () => {
+    await change('b of v2', 'digits-v2')
+    await world.create(
+      claim(world.namespace, 'in', { dataset: 'digits', annotations: { 'granary.dev/version': 'v1' } }),
+      pod(world.namespace, 'reader', { script: 'cat /in/b.txt; sleep 3600', volumes: { in: 'in:ro' } }),
+    )
+    await world.expectObject(Pod, 'reader', (it) => it.status?.phase === 'Running')
+    await world.kubectl(['-n', world.namespace, 'delete', 'dsv', 'digits-v1', '--wait=false'])
+    const blocked = await world.expectCondition(DatasetVersion, 'digits-v1', 'DeletionBlocked', 'True')
+    expect(blocked.message).toContain('pod reader')
+    await world.kubectl(['-n', world.namespace, 'delete', 'pod', 'reader', '--wait=false'])
+    await world.kubectl(['-n', world.namespace, 'delete', 'pvc', 'in', '--wait=false'])
+    await world.expectGone(DatasetVersion, 'digits-v1')
+  })
+
+  test('it can be restored within its grace', async () => {
+    await world.expectObject(Dataset, 'digits', (it) => tombstones(it).some(({ version }) => version === 'v1'))
+    await annotate('dset', 'digits', 'restore', 'v1')
+    await world.expectPhase('digits-v1', 'Committed')
+    await world.expectObject(Dataset, 'digits', (it) => tombstones(it).length === 0)
+  })
+
+  test('retention lets old versions go: what others refer to stays, the rest goes when the grace is over', async () => {
+    await change('b of v3', 'digits-v3')
+    await world.kubectl([
+      '-n',
+      world.namespace,
+      'patch',
+      'dset',
+      'digits',
+      '--type=merge',
+      '-p',
+      '{"spec":{"retention":{"keepLast":1}}}',
+    ])
+    await world.expectGone(DatasetVersion, 'digits-v1')
+    await world.expectGone(DatasetVersion, 'digits-v2')
+    await world.expectObject(Dataset, 'digits', (it) => it.status?.versions === 1 && tombstones(it).length === 0)
+    expect(await keys('versions/')).toEqual([below('versions/v3.json')])
+    expect(await keys('data/')).toEqual([below('data/v1/a.txt'), below('data/v3/b.txt')])
+    const { log } = await readLatest()
+    expect(log).toBe('ab of v3')
+  })
+
+  const readLatest = async () => {
+    await world.create(claim(world.namespace, 'latest', { dataset: 'digits' }))
+    return world.runJob('read', { script: 'cat /in/a.txt /in/b.txt', volumes: { in: 'latest:ro' } })
+  }
+
+  test('a Dataset with deletionPolicy: Delete takes its bytes along, and nothing else', async () => {
+    await world.kubectl(['-n', world.namespace, 'delete', 'dset', 'digits', '--wait=false'])
+    await world.expectGone(Dataset, 'digits')
+    expect(await keys('')).toEqual([])
+    expect(Buffer.from(await getObject(world.s3, world.bucket, 'raw/a.txt')).toString()).toBe('a')
+  })
+})
