@@ -41,6 +41,9 @@ export const commands: Record<string, Command> = {
   commit: {
     args: 'VERSION',
     summary: 'commits a version that is open or uncommitted',
+    flags: {
+      checkpoint: { type: 'boolean', summary: 'commits what was saved last, because its volume is lost' },
+    },
     takes: ['output', 'wait'],
     load: async () => (await ends()).commit,
   },

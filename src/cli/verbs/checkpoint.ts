@@ -1,6 +1,8 @@
+import { findCondition } from '../../api/conditions.ts'
 import type { DatasetVersion } from '../../api/dataset-version.ts'
 import * as kinds from '../../api/kinds.ts'
 import { annotations } from '../../api/names.ts'
+import { formatBytes } from '../../api/quantity.ts'
 import type { Run } from '../command.ts'
 import { newRequest, request } from '../edit.ts'
 import { CommandError, exit } from '../exit.ts'
@@ -8,7 +10,7 @@ import { findVersionObject } from '../lookup.ts'
 import { show } from '../print.ts'
 import { until } from '../wait.ts'
 
-const second = 1000
+type Saved = NonNullable<NonNullable<DatasetVersion['status']>['checkpoint']>
 
 /** Has what is on the volume of an open version saved while its writer runs. */
 export const checkpoint: Run = async (context, [name = '']) => {
@@ -25,21 +27,23 @@ export const checkpoint: Run = async (context, [name = '']) => {
     show(context, { requested: asked }, () => `What is written to ${metadata.name} is to be saved.`)
     return
   }
-  const since = Math.floor(Date.parse(asked) / second) * second
   const { namespace = '' } = metadata
-  const at = await until<DatasetVersion, string>(
+  const saved = await until<DatasetVersion, Saved>(
     context,
     { kind: kinds.DatasetVersion, namespace, name: metadata.name },
     (now) => {
-      const { phase, lastCheckpointAt } = now?.status ?? {}
-      if (phase !== 'Running')
-        throw new CommandError(
-          exit.conflict,
-          `${metadata.name} is ${phase ?? 'gone'}: it is saved as a whole now, if at all`,
-        )
-      return lastCheckpointAt !== undefined && Date.parse(lastCheckpointAt) >= since ? lastCheckpointAt : undefined
+      const { phase, checkpoint: last } = now?.status ?? {}
+      // Saved first, then committed: both may come between two looks.
+      if (last?.request === asked && last.finishedAt !== undefined && last.startedAt === undefined) return last
+      if (phase === 'Running') return undefined
+      throw new CommandError(
+        exit.conflict,
+        `${metadata.name} is ${phase ?? 'gone'}: it is saved as a whole now, if at all`,
+      )
     },
-    (now) => ['it is being saved', now?.status?.progress?.summary].filter((part) => part !== undefined).join(': '),
+    (now) => findCondition(now?.status?.conditions, 'Checkpointed')?.message ?? 'it is being saved',
   )
-  show(context, { savedAt: at }, () => `What was written to ${metadata.name} until ${at} is saved.`)
+  const { files = 0, bytes = 0, left = 0 } = saved
+  const rest = left === 0 ? '' : `; ${left} files were being written and are left for the next time`
+  show(context, saved, () => `${files} files, ${formatBytes(bytes)} of ${metadata.name} are saved${rest}.`)
 }

@@ -42,15 +42,25 @@ const refuseEnded = (version: DatasetVersion, wanted: string): void => {
 
 const done = (context: Context, version: DatasetVersion, sentence: string) => show(context, version, () => sentence)
 
-/** Asks that a version is committed, once nobody writes to it. */
-export const commit: Run = async (context, [name = '']) => {
-  const version = await findVersionObject(context, name)
-  refuseEnded(version, 'Committed')
-  const asked = await edit(context, kinds.DatasetVersion, version, ({ spec, status }) =>
+const askToCommit = async (context: Context, version: DatasetVersion, fromCheckpoint: boolean) => {
+  if (fromCheckpoint) {
+    const { name, uid = '' } = version.metadata
+    if (version.status?.lastCheckpointAt === undefined && phaseOf(version) !== 'Committed')
+      throw new CommandError(exit.conflict, `${name} has no checkpoint that could be committed`)
+    return request(context, kinds.DatasetVersion, version, annotations.commitCheckpoint, uid)
+  }
+  return edit(context, kinds.DatasetVersion, version, ({ spec, status }) =>
     spec.committed === true || status?.phase === 'Committed'
       ? []
       : [{ op: 'add', path: '/spec/committed', value: true }],
   )
+}
+
+/** Asks that a version is committed, once nobody writes to it; `--checkpoint`: as it was last saved, for a volume that is lost. */
+export const commit: Run = async (context, [name = ''], flags) => {
+  const version = await findVersionObject(context, name)
+  refuseEnded(version, 'Committed')
+  const asked = await askToCommit(context, version, flags.checkpoint === true)
   if (context.wait === undefined) {
     const word = phaseOf(asked) === 'Committed' ? 'is committed' : 'is committed once nobody writes to it'
     return done(context, asked, `${asked.metadata.name} ${word}.`)

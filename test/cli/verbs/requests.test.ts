@@ -16,9 +16,12 @@ test('checkpoint asks, and with --wait says when it was done', async () => {
   expect(find()?.metadata.annotations?.[annotations.checkpointRequestedAt]).toBe(now)
   const save = () =>
     api.change<DatasetVersion>(kinds.DatasetVersion, 'vision', 'mnist-v3', ({ status }) => {
-      status!.lastCheckpointAt = '2026-01-01T00:00:00Z'
+      const request = find()?.metadata.annotations?.[annotations.checkpointRequestedAt]
+      status!.checkpoint = { request, files: 3, bytes: 2048, left: 1, finishedAt: '2026-01-01T00:00:01Z' } as never
     })
-  expect((await personAt(api, { each: save }).type('checkpoint mnist:v3 --wait')).out).toContain('is saved')
+  expect((await personAt(api, { each: save }).type('checkpoint mnist:v3 --wait')).out).toBe(
+    '3 files, 2.0 KiB of mnist-v3 are saved; 1 files were being written and are left for the next time.',
+  )
   const done = await personAt(api).type('checkpoint mnist-v2')
   expect([done.code, done.notes]).toEqual([5, expect.stringContaining('mnist-v2 is Committed')])
 })
@@ -86,4 +89,17 @@ test('without --dry-run the operator is asked, and says what it removed', async 
     })
   const { out } = await personAt(api, { each }).type('gc mnist --wait')
   expect(out).toBe('Removed 3 objects, 2.0 KiB that nothing refers to.')
+})
+
+test('commit --checkpoint names the version by its uid, if something was saved', async () => {
+  const api = visionApi()
+  const find = () => api.find<DatasetVersion>(kinds.DatasetVersion, 'vision', 'mnist-v3')
+  const without = await personAt(api).type('commit mnist-v3 --checkpoint')
+  expect([without.code, without.notes]).toEqual([5, expect.stringContaining('no checkpoint')])
+  api.change<DatasetVersion>(kinds.DatasetVersion, 'vision', 'mnist-v3', ({ status }) => {
+    status!.lastCheckpointAt = now
+  })
+  expect((await personAt(api).type('commit mnist-v3 --checkpoint')).code).toBe(0)
+  expect(find()?.metadata.annotations?.[annotations.commitCheckpoint]).toBe(find()?.metadata.uid)
+  expect(find()?.spec.committed).toBeUndefined()
 })
