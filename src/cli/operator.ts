@@ -10,6 +10,7 @@ import { lookController, indexes as lookIndexes } from '../controllers/look/inde
 import { moversController, indexes as moversIndexes } from '../controllers/movers/index.ts'
 import { providerController, indexes as providerIndexes } from '../controllers/provider/index.ts'
 import { versionController, indexes as versionIndexes } from '../controllers/version/index.ts'
+import type { ClaimObject, JobObject } from '../desired/objects.ts'
 import { Cache } from '../kube/cache.ts'
 import type { KubeClient } from '../kube/client.ts'
 import { connect } from '../kube/connection.ts'
@@ -22,7 +23,7 @@ import { createMetrics, type Metrics } from '../kube/metrics.ts'
 import { cachedReader, liveReader } from '../kube/reader.ts'
 import { reflect } from '../kube/reflector.ts'
 import { serveHealth, serveMetrics } from '../kube/server.ts'
-import type { Controller, KubeObject } from '../kube/types.ts'
+import type { Controller, Kind, KubeObject } from '../kube/types.ts'
 import { aborted } from '../lib/abort.ts'
 import { type Clock, systemClock } from '../lib/clock.ts'
 import { messageOf } from '../lib/errors.ts'
@@ -30,6 +31,7 @@ import { createLog, type Log } from '../lib/log.ts'
 import { Releasers } from '../lib/releasers.ts'
 import { cacheSpecs, type Indexes } from './caches.ts'
 import { gaugeVersions } from './gauges.ts'
+import { gaugeMoving } from './moving-gauges.ts'
 
 /** The operator, until `signal` aborts. Resolves with the exit code: 0 when it was asked to stop, 1 when it lost its lease. */
 export const run = async (args: string[], signal: AbortSignal): Promise<number> => {
@@ -70,6 +72,13 @@ const operate = async (parts: Parts, signal: AbortSignal): Promise<number> => {
     )
   const caches = new Map(cacheSpecs(indexes).map((spec) => [kindKey(spec.kind), new Cache(spec, report)]))
   const versions = caches.get(kindKey(kinds.DatasetVersion))
+  const held = <T extends KubeObject>(kind: Kind) => (caches.get(kindKey(kind))?.list() ?? []) as T[]
+  gaugeMoving(metrics.registry, () => ({
+    versions: held<DatasetVersion>(kinds.DatasetVersion),
+    claims: held<ClaimObject>(kinds.Claim),
+    jobs: held<JobObject>(kinds.Job),
+    now: clock.now(),
+  }))
   gaugeVersions(metrics.registry, () => (versions?.list() ?? []) as DatasetVersion[])
   const stopCaches = fill({ client, log, metrics }, caches)
   releasers.push('caches', stopCaches)

@@ -28,6 +28,13 @@ const job = (n: number, more: { age?: number; condition?: string; deleted?: bool
   ...(more.condition ? { status: { conditions: [{ type: more.condition, status: 'True' }] } } : {}),
 })
 
+const suspended = (n: number, age: number): JobObject => ({ ...job(n, { age }), spec: { suspend: true } })
+const letGo = (n: number, age: number, since: number): JobObject => ({
+  ...job(n, { age }),
+  spec: { suspend: false },
+  status: { startTime: ago(since) },
+})
+
 const pod = (
   n: number,
   phase: string,
@@ -72,6 +79,9 @@ describe('an attempt', () => {
     ['the last Job is left', { attempt: 2, jobs: [job(1)] }, { reason: 'PreviousAttempt' }],
     ['somebody deletes the Job', { jobs: [job(1, { deleted: true })] }, { reason: 'PreviousAttempt' }],
     ['a young Job without a pod', { jobs: [job(1, { age: 3 })] }, { reason: 'Starting', retryIn: 7000 }],
+    ['a Job that has just been made', { jobs: [suspended(1, 1)] }, { reason: 'Starting', retryIn: 2000 }],
+    ['a Job that waits for its turn', { jobs: [suspended(1, 60)] }, { state: 'waiting', reason: 'MoversLimited' }],
+    ['a Job that was let go', { jobs: [letGo(1, 60, 3)] }, { reason: 'Starting', retryIn: 7000 }],
     ['an old Job without a pod, no event', { jobs: [job(1, { age: 11 })] }, { reason: 'Starting', retryIn: 10_000 }],
     [
       'a quota',

@@ -21,7 +21,7 @@ export const commit = (world: World, draft: Draft, content: Content, message: st
     size: formatBytes(bytes),
     committedAt: at ?? isoTime(world.now),
   })
-  for (const field of ['progress', 'attempt', 'nextRetryAt', 'lastFailure'] as const) delete status[field]
+  for (const field of ['progress', 'checkpoint', 'attempt', 'nextRetryAt', 'lastFailure'] as const) delete status[field]
   enter(world, draft, 'Committed', message)
   for (const type of ['Initialized', 'Finalized', 'Committed'])
     say(world, draft, { type, status: 'True', reason: 'Committed', message })

@@ -65,7 +65,9 @@ const waitReasons: Record<WaitReason, ReasonName> = {
 const showProgress = (world: World, draft: Draft): void => {
   const moved = parseProgress(world.lastLine)
   if (moved === undefined) return
-  const { filesDone, filesTotal, bytesDone, bytesTotal, bytesPerSecond } = moved
+  const { filesDone, filesTotal, bytesTotal, bytesPerSecond } = moved
+  // What is sent a second time counts twice.
+  const bytesDone = Math.min(moved.bytesDone, bytesTotal ?? Number.POSITIVE_INFINITY)
   const left = bytesTotal === undefined || bytesPerSecond <= 0 ? undefined : (bytesTotal - bytesDone) / bytesPerSecond
   const percent = bytesTotal === undefined || bytesTotal === 0 ? '' : `${Math.floor((100 * bytesDone) / bytesTotal)}%, `
   const of = bytesTotal === undefined ? '' : ` of ${formatBytes(bytesTotal)}`
@@ -131,6 +133,8 @@ export const follow = (world: World, draft: Draft, move: Move, book: Book): Atte
     start(world, draft, move, input.attempt)
     reconciling(world, draft, 'MoverStarting', `Starts attempt ${input.attempt} of ${move.spec.op}.`)
   }
+  // How far a mover was that runs no more helps nobody.
+  if (now.state !== 'running') delete draft.status.progress
   if (now.state === 'running') {
     showProgress(world, draft)
     reconciling(world, draft, 'Moving', `${move.spec.op}: pod ${now.pod} is at work.`)
