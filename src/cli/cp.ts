@@ -16,6 +16,7 @@ import { bootId, takeLock } from '../transfer/sync/lock.ts'
 import { realPath, recordDir } from '../transfer/sync/paths.ts'
 import { SyncRecord } from '../transfer/sync/record.ts'
 import { type Synced, sync } from '../transfer/sync/run.ts'
+import { TreeWriter } from '../transfer/sync/tree-file.ts'
 import { copyFailure } from './copy-failure.ts'
 import { humanSize, showProgress } from './copy-progress.ts'
 import { type CopyArgs, copyUsage, parseCopyArgs } from './cp-args.ts'
@@ -104,7 +105,8 @@ const copy = async (deps: CopyDeps, args: CopyArgs, signal: AbortSignal): Promis
     await record.open()
     const { include, exclude, prune } = args
     const uploads = new BigUploads(join(dir, 'uploads'))
-    return await sync({ from, to, record, uploads, include, exclude, prune }, progress, signal)
+    const tree = new TreeWriter(join(dir, 'tree'))
+    return await sync({ from, to, record, uploads, tree, include, exclude, prune }, progress, signal)
   } finally {
     progress.stop()
     release()

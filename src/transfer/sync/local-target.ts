@@ -5,6 +5,7 @@ import {
   lstatSync,
   mkdirSync,
   openSync,
+  readdirSync,
   renameSync,
   rmdirSync,
   rmSync,
@@ -28,6 +29,18 @@ const makeUnlessThere = (path: string): void => {
     mkdirSync(path, { mode: 0o700 })
   } catch (error) {
     if (codeOf(error) !== 'EEXIST') throw error
+  }
+}
+
+/** Makes room for a file where a directory is, if no file is in it. */
+const removeEmpty = (path: string): void => {
+  try {
+    for (const name of readdirSync(path)) removeEmpty(join(path, name))
+    rmdirSync(path)
+  } catch (error) {
+    throw codeOf(error) === 'ENOTDIR'
+      ? conflict(path, 'is where another file has its directory, or the other way round')
+      : error
   }
 }
 
@@ -125,9 +138,9 @@ export class LocalTarget {
       renameSync(scratch, final)
     } catch (error) {
       const code = codeOf(error)
-      if (code === 'EISDIR') throw conflict(final, 'is a directory where a file should be')
-      if (code !== 'ENOENT') throw error
-      // A directory that was there is gone: somebody removed it.
+      if (code === 'EISDIR') removeEmpty(final)
+      else if (code !== 'ENOENT') throw error
+      // Directories that were there are gone.
       this.#known.clear()
       this.#directory(dirname(path))
       renameSync(scratch, final)

@@ -9,17 +9,20 @@ import { ahead } from './ahead.ts'
 import type { BigUploads } from './big-uploads.ts'
 import { compareFile } from './compare.ts'
 import { copyFile } from './copy-file.ts'
-import { type Destination, isStore, placeOf, type Source } from './ends.ts'
+import { type Destination, isStore, placeOf, type Source, type StoreEnd } from './ends.ts'
 import { type LocalProblem, listLocal } from './local-list.ts'
 import type { SyncProgress } from './progress.ts'
 import type { SyncRecord } from './record.ts'
-import { listStore, wanted } from './store-list.ts'
+import { listDestination, listStore, wanted } from './store-list.ts'
+import { openTree, type TreeWriter, withTree } from './tree-file.ts'
 
 export interface Syncing {
   from: Source
   to: Destination
   record: SyncRecord
   uploads: BigUploads
+  /** Of a destination in a store. */
+  tree: TreeWriter
   include?: string[] | undefined
   exclude?: string[] | undefined
   /** Delete at the destination what the source lacks. */
@@ -38,7 +41,7 @@ export interface Synced {
   /** Deleted at the destination, and left there although the source lacks it. */
   removed: number
   extra: number
-  /** Sources' symlinks that a store can't hold, markers of directories. */
+  /** Objects that only stand for a directory. */
   skipped: number
   warnings: string[]
 }
@@ -61,6 +64,8 @@ class Run {
   readonly #refused: LocalProblem[] = []
   readonly #failures: MoveFailure[] = []
   readonly #surplus: string[] = []
+  /** What has something in its way that is to be deleted. */
+  readonly #blocked: Action[] = []
   readonly done: Omit<Synced, 'files' | 'bytes' | 'digest'> = {
     moved: 0,
     movedBytes: 0,
@@ -71,6 +76,7 @@ class Run {
     warnings: [],
   }
   #planned = { files: 0, bytes: 0 }
+  #pruned = false
 
   constructor(syncing: Syncing, progress: SyncProgress) {
     this.#syncing = syncing
@@ -81,16 +87,20 @@ class Run {
 
   #source(signal: AbortSignal): AsyncIterable<Item[]> {
     const { from } = this.#syncing
-    if (isStore(from)) return listStore(from.store, from.prefix, this.#rules, signal)
+    if (isStore(from)) return this.#stored(from, listStore(from, this.#rules, signal), signal)
     const refuse = (problem: LocalProblem) => {
       if (this.#filter(problem.p)) this.#refused.push(problem)
     }
     return wanted(listLocal(from.root, refuse, signal), this.#filter)
   }
 
+  async *#stored(end: StoreEnd, objects: AsyncIterable<Item[]>, signal: AbortSignal): AsyncGenerator<Item[]> {
+    yield* withTree(objects, await openTree(end, signal), this.#filter)
+  }
+
   #there(signal: AbortSignal): AsyncIterable<Item[]> {
     const { to } = this.#syncing
-    if (isStore(to)) return listStore(to.store, to.prefix, new KeyRules(to.prefix, this.#filter), signal)
+    if (isStore(to)) return this.#stored(to, listDestination(to, this.#filter, signal), signal)
     // What can't be copied is in nobody's way until a file has to take its place.
     return wanted(
       listLocal(to.target.root, () => {}, signal),
@@ -110,13 +120,12 @@ class Run {
   }
 
   #settled(action: Action): boolean {
-    const { to, record, prune } = this.#syncing
     if (action.do === 'remove') {
-      if (action.known) record.forget(action.p)
-      if (action.there && prune) this.#surplus.push(action.p)
-      else if (action.there) this.done.extra++
+      if (action.known) this.#syncing.record.forget(action.p)
+      if (action.there) this.#superfluous(action.there)
       return true
     }
+    this.#noteTree(action.do === 'keep' ? action.known : action.source)
     const size = action.do === 'keep' ? action.known.size : action.source.size
     this.#planned.files++
     this.#planned.bytes += size
@@ -125,10 +134,22 @@ class Run {
       this.#progress.kept(size)
       return true
     }
-    if (action.source.l === undefined || !isStore(to)) return false
-    this.done.skipped++
-    this.#progress.kept(size)
-    return true
+    return false
+  }
+
+  /** What the source lacks, and nothing says that it must go. */
+  #superfluous(there: Item): void {
+    const { to, prune } = this.#syncing
+    if (!prune) {
+      this.done.extra++
+      this.#noteTree(there)
+    } else if (isStore(to) && there.l !== undefined) this.done.removed++
+    else this.#surplus.push(there.p)
+  }
+
+  #noteTree({ p, x, l }: { p: string; x?: boolean; l?: string }): void {
+    if (l !== undefined) this.#syncing.tree.add({ p, l })
+    else if (x) this.#syncing.tree.add({ p })
   }
 
   async #carryOut(action: Action, signal: AbortSignal): Promise<void> {
@@ -139,6 +160,10 @@ class Run {
     } catch (error) {
       signal.throwIfAborted()
       const failure = failureOf(error)
+      if (failure.reason === 'DestinationChanged' && this.#syncing.prune && !this.#pruned) {
+        this.#blocked.push(action)
+        return
+      }
       if (!single.has(failure.reason) || this.#failures.length >= mostFailures) throw error
       this.#failures.push(failure.names.length > 0 ? failure : new MoveFailure(failure.reason, failure.message, [p]))
     }
@@ -148,11 +173,7 @@ class Run {
   async #make(action: Extract<Action, { do: 'copy' | 'compare' }>, signal: AbortSignal): Promise<Known> {
     const { from, to, uploads } = this.#syncing
     const { p, source } = action
-    if (source.l !== undefined && !isStore(to)) {
-      if (action.there?.l === source.l) return linkKnown(source, action.there.id)
-      this.done.moved++
-      return linkKnown(source, to.target.link(p, source.l))
-    }
+    if (source.l !== undefined) return this.#link(source, source.l, action.there, signal)
     if (action.do === 'compare') {
       const known = await compareFile({ from, to, signal }, source, action.there, action.known)
       if (known !== undefined) {
@@ -166,6 +187,19 @@ class Run {
     this.done.moved++
     this.done.movedBytes += known.size
     return known
+  }
+
+  async #link(source: Item, target: string, there: Item | undefined, signal: AbortSignal): Promise<Known> {
+    const { to } = this.#syncing
+    if (there?.l === target) {
+      this.done.unchanged++
+      return linkKnown(source, there.id)
+    }
+    this.done.moved++
+    if (!isStore(to)) return linkKnown(source, to.target.link(source.p, target))
+    // In a store the link stands in the tree's object, and the object of a file would be in its way.
+    if (there !== undefined && there.l === undefined) await to.store.remove([`${to.prefix}${source.p}`], signal)
+    return linkKnown(source, [target])
   }
 
   async go(signal: AbortSignal): Promise<void> {
@@ -186,6 +220,12 @@ class Run {
     )
     this.#judge()
     if (this.#surplus.length > 0) await this.#prune(signal)
+    this.#pruned = true
+    this.done.skipped = this.#rules.skipped
+    this.done.warnings.push(...this.#rules.warnings)
+    for (const action of this.#blocked) await this.#carryOut(action, signal)
+    this.#judge()
+    if (isStore(to)) await this.#syncing.tree.finish(to, this.#filter, signal)
     uploads.clear()
   }
 
@@ -206,8 +246,6 @@ class Run {
       const names = this.#failures.flatMap((each) => each.names).slice(0, 5)
       throw new MoveFailure(failure.reason, `${failure.message}${more > 0 ? `; and ${more} more files` : ''}`, names)
     }
-    this.done.skipped += this.#rules.skipped
-    this.done.warnings.push(...this.#rules.warnings)
   }
 
   #invalid(name: string, problem: string, count: number): MoveFailure {

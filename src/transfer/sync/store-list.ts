@@ -1,7 +1,10 @@
-import type { ListedObject, ObjectStore } from '../../stores/object-store.ts'
+import { pathProblem } from '../../manifest/paths.ts'
+import type { ListedObject } from '../../stores/object-store.ts'
 import type { Filter } from '../filter.ts'
 import type { KeyRules } from '../keys.ts'
 import type { Identity, Item } from '../plan.ts'
+import type { StoreEnd } from './ends.ts'
+import { treeName } from './tree-file.ts'
 
 /** Etags change with the bytes; the version is for stores that give no etag. */
 export const identityOfObject = ({ etag, version }: Pick<ListedObject, 'etag' | 'version'>): Identity =>
@@ -15,16 +18,37 @@ const batchLength = 1000
 
 /** Objects below a prefix as items, in batches. What no directory can hold is counted by `rules` and left out. */
 export async function* listStore(
-  store: ObjectStore,
-  prefix: string,
+  { store, prefix }: StoreEnd,
   rules: KeyRules,
   signal: AbortSignal,
 ): AsyncGenerator<Item[]> {
   let batch: Item[] = []
   for await (const object of store.list(prefix, { signal })) {
+    if (object.key === `${prefix}${treeName}`) continue
     const verdict = rules.judge(object.key, object.size)
     if (verdict.kind !== 'file') continue
     batch.push({ p: verdict.path, size: object.size, id: identityOfObject(object) })
+    if (batch.length < batchLength) continue
+    yield batch
+    batch = []
+  }
+  if (batch.length > 0) yield batch
+}
+
+/**
+ * What a destination has below a prefix. Keys that no directory can hold are nobody's business there, and a file beside a directory of its name is
+ * only in the way for as long as both are wanted.
+ */
+export async function* listDestination(
+  { store, prefix }: StoreEnd,
+  filter: Filter,
+  signal: AbortSignal,
+): AsyncGenerator<Item[]> {
+  let batch: Item[] = []
+  for await (const object of store.list(prefix, { signal })) {
+    const p = object.key.slice(prefix.length)
+    if (p === treeName || p.endsWith('/') || pathProblem(p) !== undefined || !filter(p)) continue
+    batch.push({ p, size: object.size, id: identityOfObject(object) })
     if (batch.length < batchLength) continue
     yield batch
     batch = []
