@@ -39,6 +39,10 @@ const from = withRules(
       .object({
         name: objectName('Name of the claim, in the same namespace.'),
         path: text('A directory of the volume; default: all of it.', 1024).optional(),
+        live: z.boolean().optional().meta({
+          description:
+            'true: where its class has no snapshots, read it while pods write to it; files that change meanwhile fail it, by name.',
+        }),
       })
       .optional()
       .meta({ description: 'Take what is on this claim.' }),

@@ -3,11 +3,13 @@ import { commitCheckpoint } from './decide/commit-checkpoint.ts'
 import { depart, expire } from './decide/departure.ts'
 import { enter, finish, newDraft, reconciling, type Step, stalled } from './decide/draft.ts'
 import { afterCommit, afterEnd, leave, takeOver } from './decide/ended.ts'
+import { expireUncommitted } from './decide/expiry.ts'
 import { finalize } from './decide/finalize.ts'
 import { guard } from './decide/guard.ts'
 import { importSource } from './decide/import.ts'
 import { abandon, reconsider, release, stopForWriters } from './decide/release.ts'
 import { noteUsers, prepareClaim, run } from './decide/working.ts'
+import { copyWorkspace } from './decide/workspace.ts'
 import type { World } from './world.ts'
 
 const refuseNonsense: Step = (world, draft) => {
@@ -64,7 +66,9 @@ const steps: Step[] = [
   commitCheckpoint,
   prepareClaim,
   noteUsers,
+  copyWorkspace,
   run,
+  expireUncommitted,
   reconsider,
   stopForWriters,
   release,

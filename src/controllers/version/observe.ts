@@ -8,7 +8,9 @@ import { parseSpec } from '../../api/schema.ts'
 import type { StorageProvider } from '../../api/storage-provider.ts'
 import { attempt, needsEvents } from '../../desired/attempt.ts'
 import type { ClaimObject, EventObject, JobObject, PodObject } from '../../desired/objects.ts'
-import type { Snapshot } from '../../desired/snapshot.ts'
+import { type Snapshot, type SnapshotClass, snapshotClassFor } from '../../desired/snapshot.ts'
+import type { StorageClass } from '../../desired/volumes.ts'
+import { workspaceCopyName } from '../../desired/workspace.ts'
 import type { Reader } from '../../kube/types.ts'
 import { isCheckpointing } from './decide/checkpoint.ts'
 import { claimNameOf } from './decide/claims.ts'
@@ -17,7 +19,7 @@ import { isVerifying } from './decide/verify.ts'
 import { contentKey, index } from './indexes.ts'
 import { claimNamesOf, isWriter, writersOf } from './pods.ts'
 import { knownUsers, type User } from './users.ts'
-import type { VersionConfig, World } from './world.ts'
+import type { VersionConfig, Workspace, World } from './world.ts'
 import { kindOfWriter, knownController } from './writers.ts'
 
 const isMover = (pod: PodObject): boolean => pod.metadata.labels?.[labels.role] === 'mover'
@@ -111,6 +113,32 @@ const copiesOf = async (reader: Reader, version: DatasetVersion): Promise<Pick<W
     reader.byIndex<Snapshot>(kinds.VolumeSnapshot, index.snapshotsByOwner, uid),
   ])
   return { copies, snapshots: snapshots.filter((snapshot) => snapshot.metadata.namespace === namespace) }
+}
+
+/** How somebody's claim can be copied, and what there is of its copy. */
+const workspaceOf = async (
+  reader: Reader,
+  version: DatasetVersion,
+  spec: DatasetVersionSpec,
+  claim: ClaimObject | undefined,
+): Promise<Workspace | undefined> => {
+  const { namespace, uid } = version.metadata
+  if (spec.from?.claim === undefined) return undefined
+  const name = workspaceCopyName(version)
+  const ours = <T extends KubeObject>(object: T | undefined) =>
+    object?.metadata.labels?.[labels.ownerUid] === uid ? object : undefined
+  const className = claim?.spec?.storageClassName
+  const [storageClass, classes, snapshot, copy] = await Promise.all([
+    className ? reader.get<StorageClass>(kinds.StorageClass, undefined, className) : undefined,
+    reader.list<SnapshotClass>(kinds.VolumeSnapshotClass),
+    reader.get<Snapshot>(kinds.VolumeSnapshot, namespace, name),
+    reader.get<ClaimObject>(kinds.Claim, namespace, name),
+  ])
+  return {
+    snapshotClass: snapshotClassFor(classes, storageClass?.provisioner)?.metadata.name,
+    snapshot: ours(snapshot),
+    copy: ours(copy),
+  }
 }
 
 /** The claim that a verification is under way on. */
@@ -221,6 +249,7 @@ export const observe = async (
     owners: await ownersOf(reader, namespace, pods, knownUsers(version, claimName, pods)),
     verifyClaim: await verifyClaimOf(reader, version),
     ...(await copiesOf(reader, version)),
+    workspace: await workspaceOf(reader, version, spec, claim),
     inputs: await inputsOf(reader, namespace, claimName, pods),
     ...(await sourceClaimOf(reader, namespace, spec, parsed?.spec)),
     jobs,

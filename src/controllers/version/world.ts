@@ -19,6 +19,14 @@ export interface VersionConfig extends MoverConfig {
   defaultOutputSize: string
 }
 
+export interface Workspace {
+  /** The class that the claim's driver makes snapshots with; undefined if it makes none. */
+  snapshotClass: string | undefined
+  snapshot: Snapshot | undefined
+  /** The claim that was made of the snapshot. */
+  copy: ClaimObject | undefined
+}
+
 /** Everything that a decision about one DatasetVersion looks at. */
 export interface World {
   /** Milliseconds since 1970. */
@@ -54,6 +62,8 @@ export interface World {
   copies: ClaimObject[]
   /** Snapshots that hold this version. */
   snapshots: Snapshot[]
+  /** Of a version that takes what is on somebody's claim: how that can be snapshotted, and what there is of it. */
+  workspace?: Workspace | undefined
   /** Other claims that those pods mount. */
   inputs: ClaimObject[]
   /** The claim that is the source of an import, and the pods that may write to it. */

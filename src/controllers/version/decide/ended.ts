@@ -11,6 +11,7 @@ import { guardCommitted, unguard } from './guard.ts'
 import { mirror } from './mirror.ts'
 import { stopMovers } from './move.ts'
 import { isVerifying, verificationWanted, verify } from './verify.ts'
+import { dropWorkspaceCopy } from './workspace.ts'
 
 interface Entry {
   digest: string
@@ -106,6 +107,7 @@ export const afterCommit: Step = (world, draft) => {
     sayReady(world, draft)
   }
   dropOwnClaim(world, draft)
+  dropWorkspaceCopy(world, draft)
   guardCommitted(world, draft)
   return 'stop'
 }
@@ -115,8 +117,10 @@ export const afterEnd: Step = (world, draft) => {
   const { phase } = world.version.status ?? {}
   if (phase !== 'Failed' && phase !== 'Abandoned' && phase !== 'Expired') return undefined
   stopMovers(world, draft)
-  if (phase === 'Abandoned') dropOwnClaim(world, draft)
-  if (phase !== 'Expired') unguard(world, draft)
+  const neverCommitted = phase === 'Expired' && world.version.status?.digest === undefined
+  if (phase === 'Abandoned' || neverCommitted) dropOwnClaim(world, draft)
+  dropWorkspaceCopy(world, draft)
+  if (phase !== 'Expired' || neverCommitted) unguard(world, draft)
   return 'stop'
 }
 

@@ -32,7 +32,8 @@ const needsDecision: readonly ReasonName[] = [
 ]
 
 /** The claim that can be mounted now. */
-const mountable = ({ claim, rescue }: World): string | undefined => {
+const mountable = ({ claim, rescue, workspace }: World): string | undefined => {
+  if (workspace?.copy !== undefined) return workspace.copy.metadata.name
   if (rescue?.status?.phase === 'Bound') return rescue.metadata.name
   return claim !== undefined && claim.metadata.deletionTimestamp === undefined ? claim.metadata.name : undefined
 }

@@ -9,6 +9,7 @@ import { type Draft, enter, isoTime, lookAgainIn, resting, type Step, say, stall
 import { attemptInput, stopMovers } from './move.ts'
 import { latestOther } from './places.ts'
 import { abandonUnused, describeUse } from './working.ts'
+import { ignoresWriters } from './workspace.ts'
 
 export type Verdict = 'commit' | { reason: ReasonName; message: string }
 
@@ -49,6 +50,7 @@ export const verdict = (world: World, users: readonly User[]): Verdict => {
 
 /** Nobody writes, and nobody will: by its users; because its claim is going and can't be mounted again; or because a person says so. */
 const isOver = (world: World, users: readonly User[]): boolean => {
+  if (ignoresWriters(world)) return true
   const active = activeWriters({ claim: claimNameOf(world), pods: world.pods })
   if (isReleased(users, active)) return true
   if (active.length > 0) return false
@@ -137,7 +139,7 @@ export const reconsider: Step = (world, draft) => {
 
 /** Finalizing → Running: a pod mounts the claim before the record is there. */
 export const stopForWriters: Step = (world, draft) => {
-  if (draft.status.phase !== 'Finalizing') return undefined
+  if (draft.status.phase !== 'Finalizing' || ignoresWriters(world)) return undefined
   const [active] = activeWriters({ claim: claimNameOf(world), pods: world.pods })
   if (active === undefined) return undefined
   if (attempt(attemptInput(world, 'Finalize', draft.status)).state === 'done') return undefined

@@ -6,6 +6,7 @@ import type { World } from '../world.ts'
 import { claimNameOf, contentOf, hasForeignClaim, isOwnClaim, workingClaim } from './claims.ts'
 import { type Draft, enter, isoTime, lookAgainIn, reconciling, resting, type Step, say } from './draft.ts'
 import { committedOf } from './places.ts'
+import { isDetached } from './workspace.ts'
 
 /** Ends of writers that no cache holds (StatefulSets, TaskRuns, …) are asked for this often, ms. */
 const pollMs = 5_000
@@ -60,6 +61,8 @@ const baseOf = ({ claim, spec, siblings }: World): Draft['status']['base'] => {
 export const prepareClaim: Step = (world, draft) => {
   const { claim, rescue } = world
   draft.status.claimName = rescue?.status?.phase === 'Bound' ? rescue.metadata.name : claimNameOf(world)
+  // Its bytes are on a copy: the claim itself may go.
+  if (isDetached(world)) return undefined
   if (claim === undefined && rescue === undefined) return withoutClaim(world, draft)
   if (claim !== undefined && !hasForeignClaim(world) && !isOwnClaim(world, claim)) {
     reconciling(
