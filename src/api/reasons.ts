@@ -275,11 +275,6 @@ export const reasons = {
     'One node at a time can use this volume; pods on other nodes wait.',
     'Use a storage class with ReadWriteMany or ReadOnlyMany, or one claim per pod.',
   ),
-  SnapshotUnusable: info(
-    'Event',
-    'A snapshot is gone, failed, or could not be restored or cloned; the volume is filled in another way.',
-    'See the message; where the snapshot went by itself, look at the driver.',
-  ),
   ExpiresSoon: info(
     'Expiring',
     'The version was released and is not committed; its bytes go within a day.',
