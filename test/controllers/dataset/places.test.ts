@@ -4,11 +4,23 @@ import type { Dataset } from '../../../src/api/dataset.ts'
 import * as kinds from '../../../src/api/kinds.ts'
 import { finalizers } from '../../../src/api/names.ts'
 import { datasetController, indexes } from '../../../src/controllers/dataset/index.ts'
-import type { ClaimObject } from '../../../src/desired/objects.ts'
+import type { ClaimObject, JobObject, PodObject } from '../../../src/desired/objects.ts'
 import type { Claim, Volume } from '../../../src/desired/volumes.ts'
 import { type Actor, crashEverywhere, type DriveOptions, drive } from '../../helpers/drive.ts'
 import type { ModelApi } from '../../helpers/model-api.ts'
-import { calmMover, config, dataset, helpers, modelWith, namespace, provider, withHelpers, writer } from './actors.ts'
+import {
+  calmMover,
+  config,
+  dataset,
+  helpers,
+  kubelet,
+  modelWith,
+  namespace,
+  nothingStored,
+  provider,
+  withHelpers,
+  writer,
+} from './actors.ts'
 
 vi.setConfig({ testTimeout: 120_000 })
 
@@ -192,4 +204,34 @@ test('a store that is a claim which is not there is waited for', async () => {
   api.seed({ apiVersion: 'v1', kind: 'PersistentVolumeClaim', metadata: { name: 'disk', namespace } })
   await drive(api, options({}))
   expect(said(api, 'Ready')).toMatch(/^True Ready/)
+})
+
+test('a pod that does not start is said: a claim that no node can mount, or that is not bound', async () => {
+  const stuck: Actor = (api) => {
+    const [job] = api.all<JobObject>(kinds.Job).filter(({ metadata }) => metadata.name.startsWith('granary-scan'))
+    if (job === undefined || job.spec?.suspend || api.all(kinds.Pod).length > 0) return false
+    const { name, uid = '', labels } = job.metadata
+    const unschedulable = { type: 'PodScheduled', status: 'False', message: '0/3 nodes have volume pv-1' }
+    api.seed({
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: {
+        name: `${name}-x`,
+        namespace,
+        ...(labels ? { labels } : {}),
+        ownerReferences: [{ apiVersion: 'batch/v1', kind: 'Job', name, uid }],
+      },
+      status: { phase: 'Pending', conditions: [unschedulable] },
+    } as PodObject)
+    return true
+  }
+  const store = kubelet((spec) => (spec.op === 'Adopt' ? nothingStored : undefined))
+  const api = modelWith(provider(), dataset({ source: { claim: { name: 'work' } } }), {
+    apiVersion: 'v1',
+    kind: 'PersistentVolumeClaim',
+    metadata: { name: 'work', namespace },
+  })
+  await drive(api, { ...options({}), actors: [store, stuck] })
+  expect(said(api, 'SourceReachable')).toMatch(/^Unknown MoverStarting: .*0\/3 nodes have volume pv-1.*describe pod/)
+  expect(said(api, 'Ready')).toMatch(/^False MoverStarting/)
 })

@@ -152,7 +152,16 @@ export const look = (world: World, draft: Draft, last: LastSync) => {
   const { now } = state
   if (now.state === 'failed') failed(world, draft, last, now)
   else if (now.state === 'done' && now.result.op === 'Scan') finish(world, draft, last, now.result, state)
+  else if (now.state === 'waiting' && now.reason === 'Starting') starting(world, draft, last, now.message)
   else movesOn(world, draft, now, 'SourceReachable')
+}
+
+/** A pod that does not start: a volume that can't be mounted, no node for it, no image. */
+const starting = (world: World, draft: Draft, last: LastSync, said: string) => {
+  const overdue = Date.parse(last.startedAt ?? '') + patienceMs
+  if (overdue > world.now) return lookAgainAt(world, draft, overdue)
+  const message = `${said} If it stays so, the events of the pod say why (kubectl describe pod).`
+  say(world, draft, { type: 'SourceReachable', status: 'Unknown', reason: 'MoverStarting', message })
 }
 
 const unheard = (world: World, draft: Draft, last: LastSync) => {

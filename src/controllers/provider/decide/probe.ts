@@ -89,6 +89,17 @@ const finished = (world: World, found: Probed | undefined): Outcome => {
   }
 }
 
+/** A pod that has not started after so long is worth a word, ms. */
+const patienceMs = 30_000
+
+/** A pod that does not start: a volume that can't be mounted, no node for it, no image. */
+const slowStart = ({ provider, now: at }: World, now: Attempt | undefined) => {
+  const since = Date.parse(provider.status?.probeStartedAt ?? '')
+  if (now?.state !== 'waiting' || now.reason !== 'Starting' || !(since + patienceMs <= at)) return undefined
+  const message = `${now.message} If it stays so, the events of the pod say why (kubectl describe pod).`
+  return { reason: 'MoverStarting' as const, message }
+}
+
 /** What is known while a probe waits for its time, or is under way. */
 const meanwhile = (world: World, now: Attempt | undefined, status: Outcome['status'], plan: Plan): Outcome => {
   const { lastFailure, capabilities } = world.provider.status ?? {}
@@ -101,7 +112,10 @@ const meanwhile = (world: World, now: Attempt | undefined, status: Outcome['stat
     } as const
     return { status, conditions: [condition], plan, notReady: capabilities && !lastFailure ? undefined : why }
   }
-  const first = { reason: 'Probing', message: 'The store is being asked what it can do.' } as const
+  const first = slowStart(world, now) ?? {
+    reason: 'Probing' as const,
+    message: 'The store is being asked what it can do.',
+  }
   const failure = lastFailure && { reason: reasonOf(lastFailure.reason), message: lastFailure.message }
   return { status, conditions: [], plan, notReady: failure ?? (capabilities ? undefined : first) }
 }
@@ -148,5 +162,6 @@ export const probe = (world: World): Outcome => {
   if (now?.state === 'done' && now.result.op === 'Probe')
     return finished(world, now.result.locations[state?.index ?? 0])
   const retryIn = now?.state === 'waiting' ? now.retryIn : undefined
-  return meanwhile(world, now, {}, retryIn === undefined ? {} : { requeueAfter: retryIn })
+  const again = retryIn ?? (now?.state === 'waiting' ? patienceMs : undefined)
+  return meanwhile(world, now, {}, again === undefined ? {} : { requeueAfter: again })
 }
