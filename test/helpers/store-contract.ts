@@ -30,8 +30,8 @@ const inFile = async (bytes: Buffer, work: (fd: number) => Promise<unknown>): Pr
   }
 }
 
-/** What every kind of store keeps. `open` gives an empty one. */
-export const storeContract = (open: () => ObjectStore | Promise<ObjectStore>): void => {
+/** What every kind of store keeps. `open` gives an empty one; `versioning`: of a bucket that keeps old object versions. */
+export const storeContract = (open: () => ObjectStore | Promise<ObjectStore>, versioning = false): void => {
   describe('as every store', () => {
     test('what is put comes back, whole and in ranges', async () => {
       const store = await open()
@@ -172,9 +172,9 @@ export const storeContract = (open: () => ObjectStore | Promise<ObjectStore>): v
     test('the probe finds what the store can, and leaves nothing', async () => {
       const store = await open()
       const found = await store.probe('probe/')
-      expect(found).toMatchObject({ putIfAbsent: true, getIfMatch: true, multipartIfAbsent: true, versioning: false })
+      expect(found).toMatchObject({ putIfAbsent: true, getIfMatch: true, multipartIfAbsent: true, versioning })
       expect(await listAll(store.list(''))).toEqual([])
-      expect(await store.keepsVersions()).toBe(false)
+      expect(await store.keepsVersions()).toBe(versioning)
     })
 
     test('removing takes any number, and what is not there is fine', async () => {
@@ -182,8 +182,12 @@ export const storeContract = (open: () => ObjectStore | Promise<ObjectStore>): v
       for (const key of ['rm/a', 'rm/d/b', 'rm/d/c']) await store.put(key, Buffer.from(key))
       await store.remove(['rm/a', 'rm/d/b', 'rm/none', 'none/none'])
       expect((await listAll(store.list(''))).map(({ key }) => key)).toEqual(['rm/d/c'])
-      await store.put('rm/d', Buffer.from('x')).catch(() => {})
-      await store.remove(['rm/d/c', 'rm/d'])
+      const held = await store.put('rm/d', Buffer.from('x')).then(
+        () => true,
+        () => false,
+      )
+      // versitygw can't hold rm/d beside rm/d/c; in a bucket that keeps versions it can't delete such a key either.
+      await store.remove(held || !versioning ? ['rm/d/c', 'rm/d'] : ['rm/d/c'])
       expect(await listAll(store.list(''))).toEqual([])
     })
   })

@@ -61,6 +61,21 @@ test('a store is probed once, and again when its spec changes and a day later', 
   expect(conditions(api)).toMatchObject({ Ready: 'True Ready', WeakCommitGuard: 'True WeakCommitGuard' })
 })
 
+test('a bucket of Google Cloud Storage is probed as it is asked for', async () => {
+  const gcs = { bucket: 'team', endpoint: 'https://storage.example.com' }
+  const api = modelWith(provider({ s3: undefined, gcs, credentials: { serviceAccountName: 'trainer' } }))
+  const location = { name: 'store', gcs, prefix: 'all/', credentials: 'Ambient' }
+  const world = options(
+    kubelet((spec) => {
+      expect(spec).toEqual({ op: 'Probe', locations: [location] })
+      return able()
+    }),
+  )
+  await drive(api, world)
+  expect(find(api).status).toMatchObject({ capabilities: { getIfMatch: true }, location: 'gs://team/all/' })
+  expect(conditions(api)).toMatchObject({ Ready: 'True Ready', Reachable: 'True Reachable' })
+})
+
 test.each<[string, MoveFailed | MoveDone]>([
   [
     'a mover that failed',

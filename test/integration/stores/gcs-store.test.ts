@@ -47,12 +47,13 @@ describe('the Google Cloud Storage store on a server that speaks its API', () =>
   })
 
   let buckets = 0
-  const fresh = async (endpoint: string, more = {}) => {
+  const fresh = async (endpoint: string, more = {}, versioned = false) => {
     const bucket = `contract-${++buckets}`
-    await server.createBucket(bucket)
+    await server.createBucket(bucket, { versioned })
     return open(bucket, more, endpoint)
   }
-  storeContract(() => fresh(server.endpoint))
+  describe('in a plain bucket', () => storeContract(() => fresh(server.endpoint)))
+  describe('in a bucket that keeps generations', () => storeContract(() => fresh(server.endpoint, {}, true), true))
 
   describe('over TLS with an authority of its own', () => {
     storeContract(() => fresh(server.secureEndpoint, { caFile: server.caFile }))

@@ -38,13 +38,15 @@ describe('the S3 store on a real server', () => {
     if (secrets) await rm(secrets, { recursive: true, force: true })
   })
 
-  storeContract(async () => {
+  const fresh = async (versioned: boolean) => {
     const bucket = `contract-${++buckets}`
-    await server.createBucket(bucket)
+    await server.createBucket(bucket, { versioned })
     const one = await open(bucket, { pageSize: 3 })
     opened.push(one)
     return one
-  })
+  }
+  describe('in a plain bucket', () => storeContract(() => fresh(false)))
+  describe('in a bucket that keeps versions', () => storeContract(() => fresh(true), true))
 
   test('a key with a tab, and etags that are md5s', async () => {
     await store.put('odd/x\ty', Buffer.from('x'))

@@ -9,7 +9,7 @@ import type { ObjectStore } from '../../../src/stores/object-store.ts'
 import { openS3Store } from '../../../src/stores/s3/store.ts'
 import { listAll, type Moving, pattern, quickRetry, readAll, startMoving } from '../../helpers/move.ts'
 import { type S3Server, startS3Server } from '../../helpers/s3-server.ts'
-import { rangesOf } from '../../helpers/store-contract.ts'
+import { rangesOf, storeContract } from '../../helpers/store-contract.ts'
 
 describe('an S3 store whose certificate an own authority signed', () => {
   let server: S3Server
@@ -42,10 +42,10 @@ describe('an S3 store whose certificate an own authority signed', () => {
     if (dir) await rm(dir, { recursive: true, force: true })
   })
 
-  const open = async (caFile?: string) => {
+  const open = async (caFile?: string, bucket = 'bucket') => {
     const endpoint = `https://127.0.0.1:${(front.address() as AddressInfo).port}`
     const credentials = { from: 'Files' as const, directory: join(moving.credentialsDir, 's3') }
-    const store = await openS3Store({ bucket: 'bucket', endpoint }, { credentials, caFile, retry: quickRetry })
+    const store = await openS3Store({ bucket, endpoint }, { credentials, caFile, retry: quickRetry })
     opened.push(store)
     return store
   }
@@ -57,6 +57,13 @@ describe('an S3 store whose certificate an own authority signed', () => {
     await store.upload('big', bytes.length, rangesOf(bytes))
     expect((await readAll(store, 'big')).equals(bytes)).toBe(true)
     expect((await listAll(store.list(''))).map(({ key }) => key)).toEqual(['big', 'small'])
+  })
+
+  let buckets = 0
+  storeContract(async () => {
+    const bucket = `contract-${++buckets}`
+    await server.createBucket(bucket)
+    return open(join(dir, 'ca.crt'), bucket)
   })
 
   test('is refused without, at once and with a sentence', async () => {
