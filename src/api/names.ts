@@ -68,8 +68,6 @@ export const annotations = {
   restore: 'granary.dev/restore',
   /** `<new value>[ dry-run]`: clean the store up now. */
   sweepRequestedAt: 'granary.dev/sweep-requested-at',
-  /** `v<N>[ <new value>]`: make a version with the same content whose bytes are all in the store. */
-  materialize: 'granary.dev/materialize',
 
   // on a mover's pod
   /** What the spec says of the files of an inline or http source. */

@@ -101,13 +101,7 @@ export const commands: Record<string, Command> = {
     args: 'REF',
     summary: 'brings a deleted version back: granary restore mnist:v3',
     takes: ['output', 'wait'],
-    load: async () => (await import('./verbs/bring-back.ts')).restore,
-  },
-  materialize: {
-    args: 'REF',
-    summary: 'makes a version with the same content whose bytes are all in the store',
-    takes: ['output', 'wait'],
-    load: async () => (await import('./verbs/bring-back.ts')).materialize,
+    load: async () => (await import('./verbs/restore.ts')).restore,
   },
   gc: {
     args: 'NAME',

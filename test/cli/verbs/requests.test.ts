@@ -5,7 +5,7 @@ import * as kinds from '../../../src/api/kinds.ts'
 import { annotations } from '../../../src/api/names.ts'
 import { memoryStore } from '../../helpers/memory-store.ts'
 import { storeVersion } from '../../helpers/stored-version.ts'
-import { hex, personAt, version, visionApi } from '../context.ts'
+import { personAt, version, visionApi } from '../context.ts'
 
 const now = '2026-01-01T00:00:00.000Z'
 
@@ -44,21 +44,6 @@ test('restore names a number, and waits until the version is there again', async
     })
   const late = await personAt(api, { each: refuse }).type('restore mnist:v8 --wait')
   expect([late.code, late.notes]).toEqual([8, expect.stringContaining('its grace is over')])
-})
-
-test('materialize waits for a version with the same content', async () => {
-  const api = visionApi()
-  api.change<Dataset>(kinds.Dataset, 'vision', 'mnist', ({ status }) => {
-    status!.nextSequence = 4
-  })
-  const each = () => {
-    if (!api.find(kinds.DatasetVersion, 'vision', 'mnist-v4'))
-      api.seed(version('mnist', 4, { status: { digest: hex('2') } }))
-  }
-  const { out } = await personAt(api, { each }).type('materialize mnist --wait')
-  expect(out).toBe('v4 has the content of v2, and its bytes are in the store.')
-  const { annotations: said } = api.find<Dataset>(kinds.Dataset, 'vision', 'mnist')!.metadata
-  expect(said?.[annotations.materialize]).toBe(`v2 ${now}`)
 })
 
 test('gc says what would go, and changes nothing', async () => {

@@ -6,7 +6,7 @@ import { formatSelector } from '../../api/ref.ts'
 import type { Context, Run } from '../command.ts'
 import { newRequest, request } from '../edit.ts'
 import { CommandError, exit } from '../exit.ts'
-import { type Found, findCommitted, findDataset, getIfThere, readRef, versionsOf } from '../lookup.ts'
+import { type Found, findDataset, getIfThere, readRef, versionsOf } from '../lookup.ts'
 import { show } from '../print.ts'
 import { poll } from '../wait.ts'
 
@@ -61,22 +61,4 @@ export const restore: Run = async (context, [text = '']) => {
   }
   const back = await awaitVersion(context, found, isIt, `${ref.name}:${number} is being brought back`, refused)
   show(context, back, () => `${ref.name}:${number} is back: ${back.status?.files} files, ${back.status?.size}.`)
-}
-
-/** Has a version made with the same content, all of whose bytes are in the store. */
-export const materialize: Run = async (context, [text = '']) => {
-  const found = await findCommitted(context, text)
-  refuseAlias(found)
-  const { version: number, digest } = found.version.status ?? {}
-  const { nextSequence = 1 } = found.owner.status ?? {}
-  const asked = `${number} ${newRequest(context)}`
-  await request(context, kinds.Dataset, found.owner, annotations.materialize, asked)
-  if (context.wait === undefined) {
-    show(context, { requested: asked }, () => `The bytes of ${found.ref} are to be copied into the store.`)
-    return
-  }
-  const isIt = ({ status }: DatasetVersion) =>
-    (status?.sequence ?? 0) >= nextSequence && (status?.phase === 'Failed' || status?.digest === digest)
-  const made = await awaitVersion(context, found, isIt, `the bytes of ${found.ref} are being copied into the store`)
-  show(context, made, () => `${made.status?.version} has the content of ${number}, and its bytes are in the store.`)
 }
