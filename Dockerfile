@@ -14,4 +14,4 @@ WORKDIR /app
 COPY --from=build /src/dist dist
 ENV NODE_ENV=production
 USER 65532:65532
-ENTRYPOINT ["node", "--enable-source-maps", "/app/dist/main.js"]
+ENTRYPOINT ["node", "--enable-source-maps", "--max-semi-space-size=8", "/app/dist/main.js"]

@@ -116,7 +116,7 @@ export const loadGranaryImage = async (sandbox: ProcessIdentity): Promise<boolea
     await chmod(appRoot, 0o755)
     await pack(appRoot, app)
     await load(sandbox, granaryImage, [system, app], {
-      Entrypoint: ['/usr/local/bin/node', '/app/dist/main.js'],
+      Entrypoint: ['/usr/local/bin/node', '--max-semi-space-size=8', '/app/dist/main.js'],
       Env: ['PATH=/usr/local/bin:/bin', 'NODE_ENV=production'],
       User: '65532:65532',
       WorkingDir: '/app',
