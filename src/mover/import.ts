@@ -23,7 +23,7 @@ import { MoveFailure } from './failure.ts'
 import { importDirectory } from './import-directory.ts'
 import type { ImportRecord } from './import-file.ts'
 import { importLines } from './import-lines.ts'
-import { chooseMode, copyOnly } from './import-mode.ts'
+import { type ChosenMode, chooseMode, copyOnly } from './import-mode.ts'
 import { recordOf } from './record.ts'
 import { verifyStored } from './verify-stored.ts'
 
@@ -38,6 +38,19 @@ const checkApart = ({ source, store, exclude }: SpecOf<'Import'>): void => {
   if (exclude?.length && !makeFilter({ exclude })(`${inside}data/v1/file`)) return
   const message = `the store's prefix ${store.prefix} lies inside the source's prefix: exclude "${inside}**" from the source, or choose another store prefix`
   throw new MoveFailure('InvalidSpec', message)
+}
+
+/** A bucket that keeps old versions for some time only keeps a version of the Dataset readable for no longer. */
+const warnOfExpiry = async (
+  source: ObjectStore,
+  prefix: string,
+  { mode, byVersion }: ChosenMode,
+  signal: AbortSignal,
+): Promise<string[]> => {
+  if (mode !== 'Reference' || !byVersion || !(await source.removesVersions?.(prefix, signal))) return []
+  return [
+    `a lifecycle rule of ${source.name} removes old object versions under ${prefix}: versions that refer to them become unreadable then; use import: Copy, or change the rule`,
+  ]
 }
 
 /** What earlier looks at this source wrote down, and what this one does. */
@@ -140,11 +153,12 @@ export const runImport = async (deps: MoveDeps, spec: SpecOf<'Import'>): Promise
   })
   const readParent = parent && (() => readVersion(store, prefix, parent.root, signal))
   const entries = await importLines(world, files, readParent, signal)
+  const warnings = [...(await warnOfExpiry(sourceStore, spec.source.prefix, chosen, signal)), ...summary.warnings]
   const said = {
     op: 'Import' as const,
     mode: chosen.mode,
     modeReason: chosen.reason,
-    ...(summary.warnings.length > 0 ? { warnings: summary.warnings } : {}),
+    ...(warnings.length > 0 ? { warnings } : {}),
   }
   if (entries === undefined) {
     // An earlier attempt may have seen a change that is no more.

@@ -165,5 +165,7 @@ export interface ObjectStore {
   probe(prefix: string, signal?: AbortSignal): Promise<Capabilities>
   /** Whether the bucket keeps old object versions, without writing anything; undefined if the credentials may not ask. */
   keepsVersions(signal?: AbortSignal): Promise<boolean | undefined>
+  /** Whether a rule of the store itself removes old versions of objects under the prefix; undefined: it does not say. Absent: nothing of the kind is known. */
+  removesVersions?(prefix: string, signal?: AbortSignal): Promise<boolean | undefined>
   close(): Promise<void>
 }

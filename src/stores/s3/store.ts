@@ -23,6 +23,7 @@ import { leanPut, leanSender } from './lean/put.ts'
 import { NotUnderstood } from './lean/response-head.ts'
 import type { Lean } from './lean/send.ts'
 import { leanUploadFile } from './lean/upload-file.ts'
+import { readLifecycle } from './lifecycle.ts'
 import { listObjects } from './list.ts'
 import { putObject } from './put.ts'
 import { abortUpload, ordinarySender, uploadObject } from './upload.ts'
@@ -163,6 +164,7 @@ export const openS3Store = async (address: S3Address, options: S3StoreOptions): 
         throw error
       }
     },
+    removesVersions: (prefix, signal) => readLifecycle(client, bucket, prefix, signal),
     async close() {
       await leanPath.close()
       client.destroy()

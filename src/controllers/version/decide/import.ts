@@ -36,11 +36,15 @@ const specOf = (world: World, store: Reached, source: Reached): MoveSpec => {
   }
 }
 
+/** Of a sentence in a condition and an event, characters. */
+const maxMessage = 1000
+
 const settle = (world: World, draft: Draft, result: Extract<MoveDone, { op: 'Import' }>): void => {
   draft.status.import = { mode: result.mode, reason: result.modeReason, fingerprint: result.fingerprint }
   if (result.outcome === 'Committed') {
     const size = `${result.files} files, ${formatBytes(result.bytes)}`
-    commit(world, draft, result, `Imported ${size} (${result.mode}: ${result.modeReason})`)
+    const message = `Imported ${size} (${result.mode}: ${result.modeReason})`
+    commit(world, draft, result, [message, ...(result.warnings ?? [])].join(' Note: ').slice(0, maxMessage))
     return
   }
   const message = 'The source has the content of the latest version: no new version is made.'
