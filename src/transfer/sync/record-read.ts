@@ -2,13 +2,16 @@ import { createReadStream } from 'node:fs'
 import type { Known } from '../plan.ts'
 import { type Line, parseLines } from './record-lines.ts'
 
+/** Bytes of a file that are read at a time. */
 const chunkBytes = 256 * 1024
+/** Where many files are read side by side. */
+export const smallChunkBytes = 16 * 1024
 
 /** The lines of a file, in batches. Ends without a word at a line that is none: behind it nothing can be trusted. */
-export async function* readLines(file: string): AsyncGenerator<Line[]> {
+export async function* readLines(file: string, highWaterMark = chunkBytes): AsyncGenerator<Line[]> {
   let rest = ''
   try {
-    for await (const chunk of createReadStream(file, { encoding: 'utf8', highWaterMark: chunkBytes })) {
+    for await (const chunk of createReadStream(file, { encoding: 'utf8', highWaterMark })) {
       const text = rest + (chunk as string)
       const end = text.lastIndexOf('\n')
       rest = text.slice(end + 1)

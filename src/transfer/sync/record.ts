@@ -18,7 +18,7 @@ import type { Entry } from '../../manifest/types.ts'
 import type { Known } from '../plan.ts'
 import { forgottenLine, knownLine, type Line } from './record-lines.ts'
 import { mergeLines } from './record-merge.ts'
-import { knownOf, readLines } from './record-read.ts'
+import { knownOf, readLines, smallChunkBytes } from './record-read.ts'
 
 /** What a record comes to. */
 export interface Totals {
@@ -163,7 +163,7 @@ export class SyncRecord {
   async #rewrite(): Promise<Totals> {
     await this.#onDisk()
     const rest = this.#run.sort(byPath)
-    const runs = Array.from({ length: this.#runs }, (_, i) => readLines(this.#file(`run-${i}`)))
+    const runs = Array.from({ length: this.#runs }, (_, i) => readLines(this.#file(`run-${i}`), smallChunkBytes))
     const memory = (async function* () {
       if (rest.length > 0) yield rest
     })()
