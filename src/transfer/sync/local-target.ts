@@ -32,16 +32,12 @@ const makeUnlessThere = (path: string): void => {
   }
 }
 
-/** Makes room for a file where a directory is, if no file is in it. */
+/** Makes room for a file where a directory is, if no file is in it. A symlink counts as a file: what it leads to is never looked into. */
 const removeEmpty = (path: string): void => {
-  try {
-    for (const name of readdirSync(path)) removeEmpty(join(path, name))
-    rmdirSync(path)
-  } catch (error) {
-    throw codeOf(error) === 'ENOTDIR'
-      ? conflict(path, 'is where another file has its directory, or the other way round')
-      : error
-  }
+  if (!lstatSync(path).isDirectory())
+    throw conflict(path, 'is where another file has its directory, or the other way round')
+  for (const name of readdirSync(path)) removeEmpty(join(path, name))
+  rmdirSync(path)
 }
 
 /** Directories that are remembered as made. */
