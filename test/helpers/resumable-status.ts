@@ -28,33 +28,43 @@ export const startResumableStatus = async (target: string): Promise<ResumableSta
   const upstream = new URL(target)
   const uploads = new Map<string, Standing>()
 
-  const handle = (incoming: IncomingMessage, response: ServerResponse) => {
+  /** Pieces on their way: what came whole is passed on to its end though nobody waits any more, and whoever asks hears of it. */
+  const underWay = new Map<string, Promise<void>>()
+
+  const handle = async (incoming: IncomingMessage, response: ServerResponse) => {
     const { method, url: path = '/', headers } = incoming
     const id = new URL(path, target).searchParams.get('upload_id') ?? ''
     const range = /^bytes (\*|\d+-(\d+))\/\d+$/.exec(headers['content-range'] ?? '')
+    await underWay.get(id)
     if (range?.[1] === '*') {
       incoming.resume()
       return answer(response, uploads.get(id) ?? { bytes: 0 })
     }
     const options = { host: upstream.hostname, port: upstream.port, method, path, headers, setHost: false }
-    const onward = request(options, async (answered) => {
-      const status = answered.statusCode ?? 500
-      if (range === null) {
-        response.writeHead(status, answered.headers)
-        answered.pipe(response)
-        return
-      }
-      const body = await collect(answered)
-      if (status === 308) uploads.set(id, { bytes: Number(range[2]) + 1 })
-      if (status === 200) uploads.set(id, { body })
-      response.writeHead(status, answered.headers).end(body)
+    const passed = new Promise<void>((resolve) => {
+      const onward = request(options, async (answered) => {
+        const status = answered.statusCode ?? 500
+        const body = await collect(answered)
+        if (range !== null && status === 308) uploads.set(id, { bytes: Number(range[2]) + 1 })
+        if (range !== null && status === 200) uploads.set(id, { body })
+        response.writeHead(status, answered.headers).end(body)
+        resolve()
+      })
+      onward.on('error', () => response.destroy()).on('close', () => resolve())
+      response.on('close', () => {
+        if (!incoming.complete) onward.destroy()
+      })
+      incoming.pipe(onward)
     })
-    onward.on('error', () => response.destroy())
-    response.on('close', () => onward.destroy())
-    incoming.pipe(onward)
+    if (range === null) return
+    underWay.set(id, passed)
+    await passed
+    underWay.delete(id)
   }
 
-  const server = createServer(handle)
+  const server = createServer((incoming, response) => {
+    handle(incoming, response).catch(() => response.destroy())
+  })
   await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening))
   return {
     endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,

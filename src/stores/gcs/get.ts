@@ -13,7 +13,8 @@ const parseRange = (text: string | undefined): { first: number; total: number } 
   return match ? { first: Number(match[1]), total: Number(match[2]) } : undefined
 }
 
-const readerOf = (deps: GcsDeps): ObjectReader => {
+/** How this bucket is asked for bytes. */
+export const readerOf = (deps: GcsDeps): ObjectReader => {
   const broken = (error: unknown, key: string, signal: AbortSignal | undefined) =>
     translate(error, { store: deps.name, doing: 'read objects', key, onPrecondition: 'changed' }, signal)
   const open: ObjectReader['open'] = async (key, pin, range, signal) => {

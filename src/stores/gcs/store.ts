@@ -1,10 +1,12 @@
-import { downloadByStream, uploadByStream } from '../by-stream.ts'
+import { uploadByStream } from '../by-stream.ts'
+import { FileHashes } from '../hashing/file-hashes.ts'
 import { Summer } from '../hashing/sums.ts'
 import { type ObjectInfo, type ObjectStore, StoreError } from '../object-store.ts'
 import { probeStore } from '../probe.ts'
 import { defaultRetryPolicy, type RetryPolicy } from '../retry.ts'
 import { callJson, type GcsAddress, type GcsDeps, openClient, queryOf } from './client.ts'
-import { getObject, objectPath } from './get.ts'
+import { downloadObject } from './download.ts'
+import { getObject, objectPath, readerOf } from './get.ts'
 import { type CredentialSource, openIdentity } from './identity.ts'
 import { fieldsOfObject, infoOfResource, type ObjectResource } from './info.ts'
 import { listObjects } from './list.ts'
@@ -51,6 +53,9 @@ export const openGcsStore = async (address: GcsAddress, options: GcsStoreOptions
   const retry = options.retry ?? defaultRetryPolicy
   const deps: GcsDeps = { send: client.send, name, path, uploadPath, retry, summer: new Summer() }
 
+  const reader = readerOf(deps)
+  const hashes = new FileHashes()
+
   const head: ObjectStore['head'] = async (key, { version, signal } = {}): Promise<ObjectInfo | undefined> => {
     const query = queryOf({ fields: fieldsOfObject, generation: version })
     const call = { method: 'GET' as const, path: objectPath(deps, key) + query, signal }
@@ -70,7 +75,7 @@ export const openGcsStore = async (address: GcsAddress, options: GcsStoreOptions
     list: (prefix, listOptions) => listObjects({ ...deps, pageSize: options.pageSize }, prefix, listOptions),
     head,
     get: (key, getOptions) => getObject(deps, key, getOptions),
-    download: (key, target, how) => downloadByStream(store, key, target, how),
+    download: (key, target, how) => downloadObject({ reader, head, hashes }, key, target, how),
     put: (key, bytes, putOptions) => putObject(deps, key, bytes, putOptions),
     upload: (key, size, open, putOptions) => uploadObject(deps, key, size, open, putOptions),
     uploadFile: (key, fd, how) => uploadByStream(store, key, fd, how),
@@ -93,7 +98,10 @@ export const openGcsStore = async (address: GcsAddress, options: GcsStoreOptions
         throw error
       }
     },
-    close: () => client.close(),
+    async close() {
+      await client.close()
+      await hashes.close()
+    },
   }
   return store
 }

@@ -1,3 +1,7 @@
+import { createHash, randomUUID } from 'node:crypto'
+import { open as openFile, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { openGcsStore } from '../../../src/stores/gcs/store.ts'
 import type { ObjectStore } from '../../../src/stores/object-store.ts'
@@ -104,6 +108,52 @@ describe('the Google Cloud Storage store behind a faulty proxy', () => {
       expect((await readAll(store, 'small')).equals(small)).toBe(true)
       proxy.plan({ match: { key: /small$/, nth: 1 }, fault: { kind: 'length', length: 1000 } })
       expect((await readAll(store, 'small')).equals(small)).toBe(true)
+    })
+  })
+
+  describe('a download into a file', () => {
+    const sha256 = createHash('sha256').update(big).digest('hex')
+    const download = async (from: ObjectStore, more = {}) => {
+      const path = join(tmpdir(), `granary-download-${randomUUID()}`)
+      const file = await openFile(path, 'w+')
+      let bytes = 0
+      const onBytes = (count: number) => {
+        bytes += count
+      }
+      try {
+        const done = await from.download('big', { fd: file.fd }, { size: big.length, onBytes, ...more })
+        expect(bytes).toBe(big.length)
+        return { done, content: await readFile(path) }
+      } finally {
+        await file.close()
+        await rm(path)
+      }
+    }
+    const faults: [string, Fault][] = [
+      ['503', { kind: 'status', status: 503, retryAfter: 0 }],
+      ['reset in the middle', { kind: 'reset', after: 100_000 }],
+      ['cut off', { kind: 'truncate', to: 100_000 }],
+      ['stall', { kind: 'stall', after: 100_000 }],
+      ['a flipped bit', { kind: 'flip', at: 100_000 }],
+    ]
+    test.each(faults)('heals: %s', async (_, fault) => {
+      proxy.plan({ match: { query: /alt=media/, nth: 2 }, fault })
+      const { done, content } = await download(storeFor(fault))
+      expect([done.sha256, content.equals(big)]).toEqual([sha256, true])
+      expect(proxy.log.filter((exchange) => exchange.fault).length).toBeGreaterThan(0)
+    })
+
+    test('is of one generation, or none', async () => {
+      await expect(download(store, { size: 5 })).rejects.toMatchObject({ failure: 'changed' })
+      await expect(download(store, { ifMatch: '1' })).rejects.toMatchObject({ failure: 'changed' })
+      await expect(download(store, { sha256: sha256.replace(/./, 'x') })).rejects.toMatchObject({ failure: 'corrupt' })
+      const { etag } = (await direct.head('big'))!
+      const overwrite = () => direct.upload('big', big.length, rangesOf(pattern(big.length, 9)))
+      proxy.plan({ match: { query: /alt=media/, nth: 3 }, fault: { kind: 'before', run: overwrite } })
+      expect(await fails(download(store))).toBe('changed')
+      proxy.plan()
+      expect((await download(store, { version: etag, sha256 })).content.equals(big)).toBe(true)
+      await direct.upload('big', big.length, rangesOf(big))
     })
   })
 
