@@ -46,8 +46,16 @@ const from = withRules(
       })
       .optional()
       .meta({ description: 'Take what is on this claim.' }),
+    version: versionNumber(
+      'The content of this version once more, all of whose bytes are stored anew: it needs no source and no other version.',
+    ).optional(),
   }),
-  [{ rule: exactlyOne(['source', 'claim']), message: 'from is exactly one of source: {} or claim: {name: …}' }],
+  [
+    {
+      rule: exactlyOne(['source', 'claim', 'version']),
+      message: 'from is exactly one of source: {}, claim: {name: …} or version: v<N>',
+    },
+  ],
 ).meta({ description: 'Where the content comes from; such a version commits by itself. Absent: a volume to write in.' })
 
 export const DatasetVersionSpec = z.object({

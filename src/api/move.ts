@@ -165,6 +165,16 @@ export const MoveSpec = z.union([
     base: Committed.optional(),
   }),
   z.object({
+    op: z.literal('Materialize'),
+    dataset: StoredDataset,
+    store: MoveLocation,
+    /** Where `u` lines point; absent for versions without. */
+    source: MoveLocation.optional(),
+    /** Whose content it is. */
+    version: Committed,
+    intent: Intent,
+  }),
+  z.object({
     op: z.literal('Mirror'),
     store: MoveLocation,
     source: MoveLocation.optional(),
@@ -343,6 +353,15 @@ export type MoveDone =
       /** Of the Dataset's own source: what a Scan finds there as long as nobody else writes. */
       fingerprint?: string
       warnings?: string[]
+    }
+  | {
+      op: 'Materialize'
+      outcome: 'Committed'
+      sequence: number
+      digest: string
+      root: string
+      files: number
+      bytes: number
     }
   | {
       op: 'Verify'

@@ -56,7 +56,12 @@ const children = ({ sequence, versions }: Uses): string[] =>
   versions
     .filter(({ spec, status }) => {
       if (status?.sequence === undefined || over.includes(status.phase) || status.sequence === sequence) return false
-      return [status.base?.sequence, status.parent, parseVersionTag(spec.base ?? '')].includes(sequence)
+      return [
+        status.base?.sequence,
+        status.parent,
+        parseVersionTag(spec.base ?? ''),
+        parseVersionTag(spec.from?.version ?? ''),
+      ].includes(sequence)
     })
     .map(({ metadata }) => `DatasetVersion ${metadata.name}`)
 

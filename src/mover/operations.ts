@@ -4,6 +4,7 @@ import { checkpoint } from './checkpoint.ts'
 import type { MoveDeps, Run } from './deps.ts'
 import { finalize } from './finalize.ts'
 import { runImport } from './import.ts'
+import { materialize } from './materialize.ts'
 import { mirror } from './mirror.ts'
 import { populate } from './populate.ts'
 import { runProbe } from './probe.ts'
@@ -17,6 +18,7 @@ const operations: { [Op in Operation]: Run<Op> } = {
   Probe: runProbe,
   Populate: populate,
   Finalize: finalize,
+  Materialize: materialize,
   Mirror: mirror,
   Checkpoint: checkpoint,
   Verify: verify,

@@ -28,7 +28,9 @@ const writingOf = async (reader: Reader, dataset: string): Promise<number[]> => 
     reader.byIndex<JobObject>(kinds.Job, index.moversByDataset, dataset),
   ])
   const atWork = [...pods.filter((pod) => !hasEnded(pod)), ...jobs.filter((job) => !isOver(job))]
-  const writes = atWork.filter(({ metadata }) => /^granary-(import|finalize|checkpoint)-/.test(metadata.name))
+  const writes = atWork.filter(({ metadata }) =>
+    /^granary-(import|finalize|checkpoint|materialize)-/.test(metadata.name),
+  )
   return [...new Set(writes.flatMap(({ metadata }) => parseVersionTag(metadata.labels?.[labels.version] ?? '') ?? []))]
 }
 

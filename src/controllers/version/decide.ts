@@ -7,6 +7,7 @@ import { expireUncommitted } from './decide/expiry.ts'
 import { finalize } from './decide/finalize.ts'
 import { guard } from './decide/guard.ts'
 import { importSource } from './decide/import.ts'
+import { materialize } from './decide/materialize.ts'
 import { abandon, reconsider, release, stopForWriters } from './decide/release.ts'
 import { noteUsers, prepareClaim, run } from './decide/working.ts'
 import { copyWorkspace } from './decide/workspace.ts'
@@ -62,6 +63,7 @@ const steps: Step[] = [
   awaitNumber,
   begin,
   importSource,
+  materialize,
   abandon,
   commitCheckpoint,
   prepareClaim,

@@ -181,6 +181,7 @@ const operationOf = (world: World): Operation => {
   if (isVerifying(world.version.status)) return 'Verify'
   if (isCheckpointing(world.version.status)) return 'Checkpoint'
   if (world.version.status?.phase === 'Committed') return 'Mirror'
+  if (world.spec.from?.version !== undefined) return 'Materialize'
   return world.spec.from?.source === undefined ? 'Finalize' : 'Import'
 }
 

@@ -168,6 +168,8 @@ export const succeeds: Answer = (spec) => {
     }
   if (spec.op === 'Finalize')
     return { op: 'Finalize', outcome: 'Committed', sequence: spec.intent.sequence, ...contents, uploaded: 2048 }
+  if (spec.op === 'Materialize')
+    return { op: 'Materialize', outcome: 'Committed', sequence: spec.intent.sequence, ...contents }
   if (spec.op === 'Mirror')
     return { op: 'Mirror', outcome: 'Done', files: 3, bytes: 2048, written: 3, removed: 0, fingerprint: 'as written' }
   throw new Error(`not for versions: ${spec.op}`)

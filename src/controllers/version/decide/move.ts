@@ -108,7 +108,7 @@ const start = (world: World, draft: Draft, move: Move, number: number): void => 
 /** While manifests that nothing refers to are removed, nobody writes any. One that does not come to an end holds up nobody for long. */
 const waitsForSweep = ({ dataset, now }: World, op: Operation): boolean => {
   const { startedAt, finishedAt, quiet } = dataset?.status?.lastSweep ?? {}
-  if (op !== 'Import' && op !== 'Finalize') return false
+  if (op !== 'Import' && op !== 'Finalize' && op !== 'Materialize') return false
   return quiet === true && finishedAt === undefined && now - Date.parse(startedAt ?? '') < sweepPatienceMs
 }
 
