@@ -127,7 +127,7 @@ const phases = (store: ObjectStore): Record<string, () => Promise<string>> => {
   }
 }
 
-const directory = await mkdtemp(join(tmpdir(), 'granary-bench-'))
+const directory = await mkdtemp(join(tmpdir(), 'granary-versions-'))
 try {
   console.log(`${files} files`)
   for (const [name, work] of Object.entries(phases(storeAt(directory)))) {
