@@ -164,7 +164,6 @@ describe('granary cp', () => {
     }
 
     test.each<[string, Match]>([
-      ['at its first object', { method: 'GET', key: /\/./, nth: 1 }],
       ['at its fourth', { method: 'GET', key: /\/./, nth: 4 }],
       ['at a big one', { method: 'GET', key: /big/ }],
       ['at the listing', { query: /list-type/ }],
