@@ -1,11 +1,10 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { dirname, join } from 'node:path'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { createCertificate } from '../../../scripts/cluster/certs.ts'
 import { writeKubeconfig } from '../../../scripts/cluster/kubeconfig.ts'
 import type { Dataset } from '../../../src/api/dataset.ts'
 import * as kinds from '../../../src/api/kinds.ts'
+import { person } from '../../../src/cli/person.ts'
 import type { KubeClient } from '../../../src/kube/client.ts'
 import { type Connection, connect } from '../../../src/kube/connection.ts'
 import { createClient } from '../../../src/kube/http-client.ts'
@@ -22,27 +21,24 @@ let s3: S3Server
 let connection: Connection
 let client: KubeClient
 
-/** The program, as a person runs it: with a kubeconfig, and the keys of the bucket in the environment or not. */
+/** What a person types, with a kubeconfig, and the keys of the bucket in the environment or not. */
 const granary = async (line: string, options: { keys?: boolean; kubeconfig?: string } = {}) => {
-  const keys = { AWS_ACCESS_KEY_ID: s3.accessKey, AWS_SECRET_ACCESS_KEY: s3.secretKey }
-  const child = spawn(process.execPath, ['src/main.ts', ...line.split(' ')], {
-    env: {
-      PATH: process.env.PATH,
-      HOME: '/nonexistent',
-      AWS_EC2_METADATA_DISABLED: 'true',
-      KUBECONFIG: options.kubeconfig ?? server.kubeconfig,
-      ...(options.keys === false ? {} : keys),
-    },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
+  const environment = {
+    KUBECONFIG: options.kubeconfig ?? server.kubeconfig,
+    AWS_ACCESS_KEY_ID: options.keys === false ? '' : s3.accessKey,
+    AWS_SECRET_ACCESS_KEY: options.keys === false ? '' : s3.secretKey,
+  }
+  for (const [name, value] of Object.entries(environment)) vi.stubEnv(name, value)
   let [out, err] = ['', '']
-  child.stdout.setEncoding('utf8').on('data', (text: string) => {
-    out += text
-  })
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
-    err += text
-  })
-  const [code] = await once(child, 'close')
+  const outlet = {
+    out: async (bytes: string | Uint8Array) => {
+      out += Buffer.from(bytes).toString()
+    },
+    err: (text: string) => {
+      err += text
+    },
+  }
+  const code = await person(line.split(' '), [], 'granary', outlet, new AbortController().signal)
   expect(out + err).not.toContain(s3.secretKey)
   return { code, out, err }
 }
@@ -59,9 +55,10 @@ beforeAll(async () => {
     await client.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name } })
   await s3.createBucket('team')
   const place = { bucket: 'team', endpoint: s3.endpoint, region: s3.region, forcePathStyle: true }
-  // The keys that the test itself writes with; the program finds its own.
-  process.env.AWS_ACCESS_KEY_ID = s3.accessKey
-  process.env.AWS_SECRET_ACCESS_KEY = s3.secretKey
+  // No profile and no metadata server of this machine: only what a test puts into the environment.
+  const nowhere = { HOME: '/nonexistent', AWS_EC2_METADATA_DISABLED: 'true', AWS_PROFILE: '' }
+  const keys = { AWS_ACCESS_KEY_ID: s3.accessKey, AWS_SECRET_ACCESS_KEY: s3.secretKey }
+  for (const [name, value] of Object.entries({ ...nowhere, ...keys })) vi.stubEnv(name, value)
   const store = await openStore({ credentialsDir: '', caDir: '' }, { name: 'store', s3: place, credentials: 'Ambient' })
   const meta = (name: string, namespace = 'vision') => ({ name, namespace })
   const { apiVersion } = kinds
@@ -100,8 +97,7 @@ beforeAll(async () => {
 }, 900_000)
 
 afterAll(async () => {
-  delete process.env.AWS_ACCESS_KEY_ID
-  delete process.env.AWS_SECRET_ACCESS_KEY
+  vi.unstubAllEnvs()
   await connection?.close()
   await Promise.all([server?.stop(), s3?.stop()])
 })
