@@ -55,8 +55,8 @@ export const openVolumeStore = async (dir: string): Promise<VolumeStore> => {
     await handle.truncate(size)
     await handle.close()
     if (id) {
-      // A copy of something smaller is widened; e2fsck is what resize2fs insists on.
-      await run('e2fsck', ['-f', '-p', file])
+      // A copy of something smaller is widened; e2fsck is what resize2fs insists on. 1: it mended what the copy of a mounted volume lacks.
+      await run('e2fsck', ['-f', '-p', file], [0, 1])
       await run('resize2fs', [file])
     } else {
       const options = ['-O', '^has_journal', '-E', 'lazy_itable_init=1,nodiscard', '-m', '0']
