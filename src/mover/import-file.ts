@@ -1,4 +1,3 @@
-import { sha256Hex } from '../manifest/digest.ts'
 import { dataKey } from '../manifest/keys.ts'
 import type { Entry } from '../manifest/types.ts'
 import type { ListedObject, ObjectStore } from '../stores/object-store.ts'
@@ -127,8 +126,7 @@ const recognized = (world: ImportWorld, file: Known, before: Entry | undefined):
 const copySmall = async (world: ImportWorld, file: Known, before: Entry | undefined, signal: AbortSignal) => {
   const source = pinned(world.source.store, file.object, world.byVersion)
   const see = world.progress.bytes
-  const bytes = await readObject(source, see, signal)
-  const h = sha256Hex(bytes)
+  const { bytes, sha256: h } = await readObject(source, see, signal)
   if (known(world, before, bytes.length, h)) return { entry: inherited(before, world.parent!) }
   const { etag } = await world.store.put(dataKey(world.prefix, world.sequence, file.p), bytes, { signal })
   return { entry: { p: file.p, s: bytes.length, h }, etag }

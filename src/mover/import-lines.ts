@@ -1,7 +1,7 @@
 import { joinEntries, sameContent } from '../manifest/diff.ts'
 import type { Entry } from '../manifest/types.ts'
 import { makeBudget } from '../transfer/budget.ts'
-import { mapOrdered } from '../transfer/pool.ts'
+import { mapOrdered, widest } from '../transfer/pool.ts'
 import type { SourceFile } from '../transfer/source.ts'
 import type { Recorded } from '../transfer/source-record.ts'
 import {
@@ -14,8 +14,7 @@ import {
   reusable,
 } from './import-file.ts'
 
-/** Files at once, and the memory that they may take together. */
-const width = 64
+/** The memory that files may take together. */
 const memory = 96 * 1024 * 1024
 
 /** One path of source or parent: what the parent has there, and what the source has now. */
@@ -58,6 +57,7 @@ const linesOf = (
     const line = { after: imported.entry, recorded: recordOf(world, a, imported) }
     return b === undefined ? line : { before: b, ...line }
   }
+  const width = widest(world.store, world.source.store)
   return recording(world, mapOrdered(joinEntries(withKnowledge(world, files), parent), width, one, signal))
 }
 

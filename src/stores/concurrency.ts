@@ -2,8 +2,8 @@
 export interface Concurrency {
   /** Requests at once, as of now. */
   readonly limit: number
-  /** Runs `work` as soon as there is room, first come first served. `work` returns the bytes that it moved. */
-  run<T extends { bytes: number }>(work: () => Promise<T>): Promise<T>
+  /** Runs `work` as soon as there is room, first come first served; not at all if the signal fires before. `work` returns the bytes that it moved. */
+  run<T extends { bytes: number }>(work: () => Promise<T>, signal?: AbortSignal): Promise<T>
   /** The store asked for less; and for nothing at all for `after` milliseconds. */
   overloaded(after?: number): void
 }
@@ -36,7 +36,7 @@ export const makeConcurrency = (options: ConcurrencyOptions = {}): Concurrency =
   const least = 1
   let limit = start
   let running = 0
-  const waiting: (() => void)[] = []
+  const waiting = new Set<() => void>()
   /** The window under way. */
   let [since, moved, ended, idle] = [now(), 0, 0, true]
   /** The level to go back to, and the rate there, while another one is tried. */
@@ -46,25 +46,39 @@ export const makeConcurrency = (options: ConcurrencyOptions = {}): Concurrency =
   let down = false
   let quietUntil = 0
   let refusedAt = Number.NEGATIVE_INFINITY
-  let timing = false
+  let timer: NodeJS.Timeout | undefined
 
   const wake = (): void => {
+    clearTimeout(timer)
     const left = quietUntil - now()
     if (left > 0) {
-      if (!timing) setTimeout(later, left)
-      timing = true
+      // Nobody waits: then nothing has to wake up either.
+      if (waiting.size > 0) timer = setTimeout(wake, left)
       return
     }
-    while (running < limit && waiting.length > 0) {
+    for (const start of waiting) {
+      if (running >= limit) return
+      waiting.delete(start)
       running++
-      waiting.shift()!()
+      start()
     }
   }
 
-  const later = (): void => {
-    timing = false
-    wake()
-  }
+  const room = (signal: AbortSignal | undefined): Promise<void> =>
+    new Promise<void>((resolve, reject) => {
+      const start = () => {
+        signal?.removeEventListener('abort', stop)
+        resolve()
+      }
+      const stop = () => {
+        waiting.delete(start)
+        wake()
+        reject(signal!.reason)
+      }
+      signal?.addEventListener('abort', stop, { once: true })
+      waiting.add(start)
+      wake()
+    })
 
   const step = (): number => {
     if (starting) return limit * 2
@@ -105,7 +119,7 @@ export const makeConcurrency = (options: ConcurrencyOptions = {}): Concurrency =
     moved += bytes + requestBytes
     ended++
     // A level that wasn't used says nothing.
-    if (waiting.length > 0) idle = false
+    if (waiting.size > 0) idle = false
     const took = now() - since
     if (took >= windowTime && ended >= limit * windowRounds) {
       if (!idle) judge(moved / took)
@@ -118,13 +132,10 @@ export const makeConcurrency = (options: ConcurrencyOptions = {}): Concurrency =
     get limit() {
       return limit
     },
-    async run(work) {
-      if (running < limit && waiting.length === 0 && quietUntil <= now()) running++
-      else
-        await new Promise<void>((resolve) => {
-          waiting.push(resolve)
-          wake()
-        })
+    async run(work, signal) {
+      signal?.throwIfAborted()
+      if (running < limit && waiting.size === 0 && quietUntil <= now()) running++
+      else await room(signal)
       let bytes = 0
       try {
         const result = await work()

@@ -179,7 +179,7 @@ export const collectOutput = async (
     const entry: Entry = { p, s: size, h: sha256, ...(executable ? { x: 1 } : {}) }
     return { p, entry, stamp: read, ...(etag === undefined ? {} : { etag }) }
   }
-  for await (const line of mapOrdered(knowledge(output, earlier, signal), width, place, signal)) {
+  for await (const line of mapOrdered(knowledge(output, earlier, signal), store, place, signal)) {
     progress.files(1)
     await journal.add(line)
   }

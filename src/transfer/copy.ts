@@ -2,27 +2,11 @@ import { createHash } from 'node:crypto'
 import { Readable } from 'node:stream'
 import type { Entry } from '../manifest/types.ts'
 import { type ObjectStore, type PutOptions, StoreError } from '../stores/object-store.ts'
-import { mismatch, type Origin, openEntry, readFailure } from './fetch.ts'
+import { fetchEntry, mismatch, type Origin, openEntry, readFailure } from './fetch.ts'
 
 /** Up to this size a file is read whole and checked before it is written anywhere. */
 const wholeBytes = 8 * 1024 * 1024
-/** A body that came altered may have been altered on the way: it is read this often before the store is blamed. */
-const tries = 2
-
 const wrong = (origin: Origin, entry: Entry) => mismatch(origin, entry, 'has another sha256 than the manifest says')
-
-const readChecked = async (origin: Origin, entry: Entry, signal: AbortSignal): Promise<Buffer> => {
-  for (let attempt = 1; attempt <= tries; attempt++) {
-    const body = await openEntry(origin, entry, signal)
-    try {
-      const bytes = Buffer.concat(await body.toArray())
-      if (bytes.length === entry.s && createHash('sha256').update(bytes).digest('hex') === entry.h) return bytes
-    } catch (error) {
-      throw readFailure(origin, entry, error)
-    }
-  }
-  throw wrong(origin, entry)
-}
 
 /** Hands a stream out range by range, in order, as an upload asks for them. */
 const inRanges = (chunks: AsyncIterator<Buffer>, seen: (chunk: Buffer) => void) => {
@@ -92,7 +76,8 @@ export const copyFile = async (
   signal: AbortSignal,
 ): Promise<void> => {
   if (entry.s! > wholeBytes) return copyBig(origin, entry, to, options, signal)
-  const bytes = await readChecked(origin, entry, signal)
+  const bytes = Buffer.allocUnsafe(entry.s!)
+  await fetchEntry(origin, entry, { bytes }, () => {}, signal)
   await to.store.put(to.key, bytes, { ...options, signal })
 }
 

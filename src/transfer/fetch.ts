@@ -3,6 +3,7 @@ import { dataKey } from '../manifest/keys.ts'
 import type { Entry } from '../manifest/types.ts'
 import { MoveFailure } from '../mover/failure.ts'
 import { type ObjectStore, StoreError, type Target } from '../stores/object-store.ts'
+import { type Width, widest } from './pool.ts'
 
 /** Where the bytes of a version's files are. */
 export interface Origin {
@@ -94,8 +95,4 @@ export const fetchEntry = async (
 }
 
 /** How many files are worth having under way. */
-export const widthOf = ({ store, source }: Origin): { readonly width: number } => ({
-  get width() {
-    return Math.max(store.width, source?.store.width ?? 0)
-  },
-})
+export const widthOf = ({ store, source }: Origin): Width => widest(store, ...(source ? [source.store] : []))

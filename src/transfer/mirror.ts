@@ -9,7 +9,7 @@ import { makeFilter } from './filter.ts'
 import { listed, type Mirroring, type Plan, planMirror, type There } from './mirror-plan.ts'
 import { notingStore } from './noting-store.ts'
 import { OwnWrites } from './own-writes.ts'
-import { forEach } from './pool.ts'
+import { forEach, widest } from './pool.ts'
 
 export interface Mirrored {
   written: number
@@ -97,7 +97,7 @@ const writeAll = async (
     progress.files(1)
     progress.bytes(entry.s!)
   }
-  await forEach(files(), width, settle, signal)
+  await forEach(files(), widest(mirroring.store, mirroring.origin.store), settle, signal)
   return written
 }
 

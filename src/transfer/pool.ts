@@ -1,6 +1,13 @@
 /** How many at a time: for good, or as a store finds it best now. */
 export type Width = number | { readonly width: number }
 
+/** As many as the widest of some stores is good for. */
+export const widest = (...stores: { readonly width: number }[]): Width => ({
+  get width() {
+    return Math.max(...stores.map(({ width }) => width))
+  },
+})
+
 const now = (width: Width): number => Math.max(1, typeof width === 'number' ? width : width.width)
 
 /**

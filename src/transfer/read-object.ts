@@ -68,9 +68,33 @@ export const untilSound = async <T>(work: () => Promise<T>): Promise<T> => {
   }
 }
 
+/** Objects up to this size are hashed out of memory. */
+const inMemory = 256 * 1024
+
+/** All of a small object, and its sha256. `see` hears of bytes as they come; negative counts take back what has to come once more. */
+export const readObject = async (
+  source: Pinned,
+  see: (bytes: number) => void,
+  signal: AbortSignal,
+): Promise<{ bytes: Buffer; sha256: string }> => {
+  const { store, object, pin } = source
+  const bytes = Buffer.allocUnsafe(object.size)
+  try {
+    const how = { ...pin, size: object.size, onBytes: see, signal }
+    return { bytes, sha256: (await store.download(object.key, { bytes }, how)).sha256 }
+  } catch (error) {
+    throw driftOf(source, error)
+  }
+}
+
 /** Reads an object once, telling `see` how many bytes came, and returns its sha256. */
-export const hashObject = (source: Pinned, see: (bytes: number) => void, signal: AbortSignal): Promise<string> =>
-  untilSound(async () => {
+export const hashObject = async (
+  source: Pinned,
+  see: (bytes: number) => void,
+  signal: AbortSignal,
+): Promise<string> => {
+  if (source.object.size <= inMemory) return (await readObject(source, see, signal)).sha256
+  return untilSound(async () => {
     const hash = createHash('sha256')
     for await (const chunk of readPinned(source, signal)) {
       hash.update(chunk)
@@ -78,14 +102,4 @@ export const hashObject = (source: Pinned, see: (bytes: number) => void, signal:
     }
     return hash.digest('hex')
   })
-
-/** All of a small object. */
-export const readObject = (source: Pinned, see: (bytes: number) => void, signal: AbortSignal): Promise<Buffer> =>
-  untilSound(async () => {
-    const parts: Buffer[] = []
-    for await (const chunk of readPinned(source, signal)) {
-      parts.push(chunk)
-      see(chunk.length)
-    }
-    return Buffer.concat(parts)
-  })
+}

@@ -94,6 +94,16 @@ describe('concurrency finds its level', () => {
     expect(order).toEqual([1, 2, 3])
   })
 
+  test('who is stopped while waiting waits no longer', async () => {
+    const concurrency = makeConcurrency()
+    concurrency.overloaded(600_000)
+    const stop = new AbortController()
+    const waiting = concurrency.run(async () => ({ bytes: 0 }), stop.signal)
+    stop.abort(new Error('stopped'))
+    await expect(waiting).rejects.toThrow('stopped')
+    await expect(concurrency.run(async () => ({ bytes: 0 }), stop.signal)).rejects.toThrow('stopped')
+  })
+
   test('a failure gives its room back', async () => {
     const concurrency = makeConcurrency({ start: 1, most: 1 })
     const failing = concurrency.run(() => Promise.reject(new Error('no')))

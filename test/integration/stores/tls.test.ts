@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, open as openFile, readFile, rm, writeFile } from 'node:fs/promises'
 import { type AddressInfo, connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -69,6 +69,11 @@ describe('an S3 store whose certificate an own authority signed', () => {
   test('is refused without, at once and with a sentence', async () => {
     const store = await open()
     const message = expect.stringContaining('caConfigMapName')
+    const bytes = Buffer.alloc(1)
+    await expect(store.download('small', { bytes }, { size: 1 })).rejects.toMatchObject({
+      failure: 'unreachable',
+      message,
+    })
     await expect(listAll(store.list(''))).rejects.toMatchObject({ failure: 'unreachable', message })
   })
 

@@ -1,6 +1,7 @@
 import { writeSync } from 'node:fs'
 import type { Algorithm, Sums } from '../../hashing/sums.ts'
 import { type DownloadOptions, type ObjectInfo, StoreError, type Target, type Transferred } from '../../object-store.ts'
+import { NotUnderstood } from './response-head.ts'
 import { type Lean, LocalError } from './send.ts'
 import { fetchStretch } from './stretch.ts'
 
@@ -12,12 +13,17 @@ const hashedElsewhere = 1024 * 1024
 /** Damaged bytes are worth another look: mostly it was the way and not the disk. */
 const tries = 3
 
-const allSums: Algorithm[] = ['md5', 'sha1', 'crc32', 'crc32c', 'crc64nvme']
+const ownSums: Algorithm[] = ['sha1', 'crc32', 'crc32c', 'crc64nvme']
 
-/** sha256 always, since it is what Granary records; and what the store knows unless it knows that, or it was recorded before. */
+/**
+ * sha256 always, since it is what Granary records; and what the store knows, unless it knows that, or it was recorded before. The md5 of an etag, by far the
+ * slowest, only where there is no other.
+ */
 const algorithmsFor = (options: DownloadOptions, known: ObjectInfo['checksums']): Algorithm[] => {
   if (options.sha256 !== undefined || known?.sha256 !== undefined) return ['sha256']
-  return ['sha256', ...allSums.filter((algorithm) => known?.[algorithm] !== undefined)]
+  const sums = ownSums.filter((algorithm) => known?.[algorithm] !== undefined)
+  if (sums.length === 0 && known?.md5 !== undefined) sums.push('md5')
+  return ['sha256', ...sums]
 }
 
 const verify = (lean: Lean, key: string, options: DownloadOptions, known: ObjectInfo['checksums'], sums: Sums) => {
@@ -132,7 +138,9 @@ const stateOf = async ({
   if (info.size !== size) throw changed('has another size than it had')
   if (ifMatch !== undefined && info.etag !== ifMatch) throw changed('is another object now than it was')
   if (info.version !== undefined) return { info, version: info.version }
-  return { info, ...(info.etag === undefined ? {} : { ifMatch: info.etag }) }
+  // Without a name for the state, pieces might be of several.
+  if (info.etag === undefined) throw new NotUnderstood('an object without an etag')
+  return { info, ifMatch: info.etag }
 }
 
 /** A big object in a file: pieces over several connections, read back and hashed by another thread as the beginning grows. */

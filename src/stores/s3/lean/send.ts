@@ -147,7 +147,7 @@ export const send = async (
     return { head, bytes: failure ? 0 : (head.length ?? 0) + (request.body?.length ?? 0) }
   }
   try {
-    const { head } = await lean.concurrency.run(work)
+    const { head } = await lean.concurrency.run(work, signal)
     if (failure) throw failure
     return head
   } catch (error) {
