@@ -15,7 +15,6 @@ import {
   storedEntry,
   takenOver,
   uploadBudget,
-  width,
 } from './collect-output.ts'
 import {
   findJournals,
@@ -123,7 +122,7 @@ export const saveVolume = async (
     }
   }
   const saved: Saved = { files: 0, bytes: 0, uploaded: 0, left: 0, names: [] }
-  for await (const { p, line } of mapOrdered(knowledge(output, earlier, signal, true), width, place, signal)) {
+  for await (const { p, line } of mapOrdered(knowledge(output, earlier, signal, true), output.store, place, signal)) {
     if (line === undefined) {
       saved.left++
       if (saved.names.length < 5) saved.names.push(p)

@@ -27,8 +27,7 @@ export interface Output {
   recorded?: () => AsyncIterable<Recorded>
 }
 
-/** Files under way at a time, and the bytes of them that may be in memory. */
-export const width = 16
+/** The bytes of files under way that may be in memory. */
 const budgetBytes = 96 * 1024 * 1024
 /** About what one upload holds at most: the parts in flight and the one being read. */
 const uploadBytes = 32 * 1024 * 1024

@@ -2,6 +2,8 @@ import { describe, expect, test } from 'vitest'
 import { sha256Hex } from '../../src/manifest/digest.ts'
 import type { DoneOf, SpecOf } from '../../src/mover/deps.ts'
 import { runImport } from '../../src/mover/import.ts'
+import { downloadByStream } from '../../src/stores/by-stream.ts'
+import type { ObjectStore } from '../../src/stores/object-store.ts'
 import { memoryStore } from '../helpers/memory-store.ts'
 import { at, moveDeps } from '../helpers/move-deps.ts'
 
@@ -11,8 +13,9 @@ const MiB = 1024 * 1024
 const scene = () => {
   const [store, bucket] = [memoryStore(), memoryStore('memory://source')]
   const read: string[] = []
-  const source = {
+  const source: ObjectStore = {
     ...bucket,
+    download: (key, target, options) => downloadByStream(source, key, target, options),
     get: (key: string, options?: object) => {
       read.push(key)
       return bucket.get(key, options)
