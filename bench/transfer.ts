@@ -72,18 +72,30 @@ const environment = (tool: Tool, task: Task): Record<string, string> => ({
   ...tool.env(task),
 })
 
+let uploads = 0
+
+/** What is at a prefix of a server whose files nobody can see, brought here by Granary. */
+const fetched = async (server: Server, prefix: string, scratch: string): Promise<string> => {
+  const directory = join(memory, 'target')
+  const task: Task = { do: 'download', server, prefix, directory, scratch }
+  const tool = toolsFor('download', server.kind).granary![0]!
+  await measure(dir, tool.command(task), environment(tool, task))
+  return directory
+}
+
 /** One run of one tool: into an empty place, checked, and removed again. */
 const once = async (tool: Tool, what: (typeof cases)[number], server: Server, source: string) => {
   const scratch = mkdtempSync(join(dir, 'scratch-'))
   const target = join(memory, 'target')
   const up = what.do === 'upload'
-  const prefix = up ? 'upload' : what.set
+  // A new one each time: nobody finds there what another brought.
+  const prefix = up ? `upload-${uploads++}` : what.set
   const task: Task = { do: what.do, server, prefix, directory: up ? source : target, scratch }
   if (!up) mkdirSync(target)
   try {
     const measured = await measure(dir, tool.command(task), environment(tool, task))
     if (!up) same(source, target)
-    else if (server.filesOf) same(source, server.filesOf(prefix))
+    else same(source, server.filesOf?.(prefix) ?? (await fetched(server, prefix, scratch)))
     return measured
   } finally {
     rmSync(scratch, { recursive: true, force: true })
