@@ -8,18 +8,14 @@ import { neededQuantity } from './volume-size.ts'
 type VolumeSpec = NonNullable<DatasetSpec['volume']>
 
 /** Drivers whose volumes pods on many nodes can read at once. */
-const manyReaders = [
-  'efs.csi.aws.com',
-  'fsx.csi.aws.com',
-  'file.csi.azure.com',
-  'filestore.csi.storage.gke.io',
-  'nfs.csi.k8s.io',
-  'smb.csi.k8s.io',
-]
+const manyReaders = ['file.csi.azure.com', 'filestore.csi.storage.gke.io', 'nfs.csi.k8s.io', 'smb.csi.k8s.io']
+/** Drivers that refuse ReadOnlyMany: their volumes are shared, and mounted read-only by the pods. */
+const manyWriters = ['efs.csi.aws.com', 'fsx.csi.aws.com']
 const manyReadersSuffixes = ['.cephfs.csi.ceph.com', '.nfs.csi.ceph.com']
 
 /** Access modes of a read-only claim of which the Dataset says nothing: what the class is known to do for many readers. */
 export const readerModes = (provisioner: string | undefined): string[] => {
+  if (provisioner !== undefined && manyWriters.includes(provisioner)) return ['ReadWriteMany']
   const many =
     provisioner !== undefined &&
     (manyReaders.includes(provisioner) || manyReadersSuffixes.some((suffix) => `.${provisioner}`.endsWith(suffix)))
