@@ -110,6 +110,22 @@ describe('DatasetVersion', () => {
     await expectRefused(subject, { spec: { committed: null } }, 'does not go back from true')
   })
 
+  test('where it comes from is exactly one place, for good', async () => {
+    const subject = await make('DatasetVersion', { dataset: 'mnist', from: { version: 'v1' } })
+    await expectRefused(subject, { spec: { from: { version: 'v2' } } }, 'spec.from is immutable')
+    await expectRefused(subject, { spec: { from: { source: {} } } }, 'from is exactly one of')
+  })
+
+  test('a version that expired comes back as what it was, and as nothing else', async () => {
+    const subject = await make('DatasetVersion', { dataset: 'mnist' }, committed)
+    await expectTaken(subject, { status: { phase: 'Expired' } }, true)
+    await expectRefused(subject, { status: { digest: other } }, 'status.digest of a committed version', true)
+    await expectRefused(subject, { status: { rootDigest: null } }, 'status.rootDigest of a committed version', true)
+    await expectRefused(subject, { status: { phase: 'Running' } }, 'a committed version stays committed', true)
+    await expectTaken(subject, { status: { phase: 'Committed' } }, true)
+    await expectTaken(subject, { status: { phase: 'Deleting' } }, true)
+  })
+
   test('message and tags change until the commit', async () => {
     const subject = await make('DatasetVersion', { dataset: 'mnist', message: 'a', tags: ['a'] })
     await expectTaken(subject, { spec: { message: 'b', tags: ['a', 'b'] } })
