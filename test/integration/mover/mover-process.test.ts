@@ -140,8 +140,8 @@ describe('the mover program on a real S3 server', () => {
     expect(end.code, end.output).toBe(exitCodes.done)
     const puts = proxy.log.filter(({ method, key }) => method === 'PUT' && key.includes('/data/'))
     expect(puts.some(({ key }) => key.includes('big.bin'))).toBe(false)
-    // Two chunks of 64 lines were written down; the others may have been under way.
-    expect(puts.length).toBeLessThanOrEqual(total - 128)
+    // A chunk of 64 lines was written down; as many files as a store gets at once, 64 at most, may have been under way.
+    expect(puts.length).toBeLessThanOrEqual(total - 64)
   })
 
   test('Populate, killed while it reads: the next attempt fills the volume and leaves nothing', async () => {
