@@ -44,11 +44,14 @@ export const hasRun = (pod: PodObject): boolean => {
   )
 }
 
-/** When the pod's deletion was asked for, ms since 1970: its deletionTimestamp is when the grace period ends. */
+/**
+ * When the pod's deletion was asked for, ms since 1970: its deletionTimestamp is when the grace period ends. With no grace left it is when the kubelet
+ * removed the pod, after its containers had ended, and when that was asked for is not known any more: before every end, so that a stop is no crash.
+ */
 const stoppedAt = ({ metadata }: PodObject): number => {
   if (metadata.deletionTimestamp === undefined) return Number.POSITIVE_INFINITY
   const grace = (metadata as { deletionGracePeriodSeconds?: number }).deletionGracePeriodSeconds ?? 30
-  return Date.parse(metadata.deletionTimestamp) - grace * 1000
+  return grace === 0 ? Number.NEGATIVE_INFINITY : Date.parse(metadata.deletionTimestamp) - grace * 1000
 }
 
 /** A container ended badly by itself, not because its pod was being stopped. */

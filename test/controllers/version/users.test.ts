@@ -26,10 +26,10 @@ const noted = (kind: string, name: string, outcome: User['outcome']): User[] => 
   { kind, name, uid: `uid-${name}`, outcome },
 ]
 
-const stopped = (phase: string, exitCode: number, finishedAt: string): PodObject => {
+const stopped = (phase: string, exitCode: number, finishedAt: string, grace = 30): PodObject => {
   const one = uid(pod('p', phase, { exitCode }), {
     deletionTimestamp: '2026-01-01T00:01:00Z',
-    ...({ deletionGracePeriodSeconds: 30 } as object),
+    ...({ deletionGracePeriodSeconds: grace } as object),
   })
   const [status] = one.status?.containerStatuses ?? []
   return {
@@ -53,6 +53,20 @@ describe('bare pods', () => {
     ['it was stopped by its deletion', [stopped('Failed', 137, '2026-01-01T00:00:31Z')], [], 'Pod Deleted', 'well'],
     ['it was stopped and its container is lost', [stopped('Failed', 137, '')], [], 'Pod Deleted', 'well'],
     ['it failed before its deletion', [stopped('Failed', 1, '2026-01-01T00:00:29Z')], [], 'Pod Failed', 'badly'],
+    [
+      'it was stopped and is being removed',
+      [stopped('Failed', 137, '2026-01-01T00:00:59Z', 0)],
+      [],
+      'Pod Deleted',
+      'well',
+    ],
+    [
+      'it was seen to fail and is being removed',
+      [stopped('Failed', 1, '2026-01-01T00:00:29Z', 0)],
+      noted('Pod', 'p', 'Failed'),
+      'Pod Failed',
+      'badly',
+    ],
     ['it was seen going', [], noted('Pod', 'p', 'Deleted'), 'Pod Deleted', 'well'],
     ['nobody saw its end', [], noted('Pod', 'p', 'Running'), 'Pod Unknown', 'badly'],
     ['it was evicted', [disrupted('Failed')], [], 'Pod Failed', 'badly'],
