@@ -10,12 +10,11 @@ import {
   type Transferred,
   type UploadFileOptions,
 } from './object-store.ts'
+import { untilIntact } from './until-intact.ts'
 
 const readAt = promisify(read)
 const writeAt = promisify(write)
 
-/** Damaged bytes are worth another look: mostly it was the way and not the disk. */
-const tries = 3
 const chunkBytes = 256 * 1024
 
 const put = async (target: Target, chunk: Uint8Array, at: number): Promise<void> => {
@@ -56,26 +55,12 @@ const downloadOnce = async (
 }
 
 /** `download` for any store that can `get`: one stream, hashed as it comes. */
-export const downloadByStream = async (
+export const downloadByStream = (
   store: Pick<ObjectStore, 'name' | 'get'>,
   key: string,
   target: Target,
   options: DownloadOptions,
-): Promise<Transferred> => {
-  for (let attempt = 1; ; attempt++) {
-    let seen = 0
-    try {
-      return await downloadOnce(store, key, target, options, (count) => {
-        seen += count
-        options.onBytes?.(count)
-      })
-    } catch (error) {
-      if (seen > 0) options.onBytes?.(-seen)
-      const damaged = error instanceof StoreError && error.failure === 'corrupt'
-      if (!damaged || attempt === tries) throw error
-    }
-  }
-}
+): Promise<Transferred> => untilIntact(options.onBytes, (arrived) => downloadOnce(store, key, target, options, arrived))
 
 /** `uploadFile` for any store that can `upload`. */
 export const uploadByStream = async (

@@ -1,11 +1,12 @@
 import { promisify } from 'node:util'
-import { gunzip, gzip } from 'node:zlib'
+import { gunzip } from 'node:zlib'
 import { joinEntries } from '../manifest/diff.ts'
 import { ManifestError } from '../manifest/error.ts'
 import { uploadsPrefix } from '../manifest/keys.ts'
 import { entryLine, parseLine } from '../manifest/line.ts'
 import type { Entry } from '../manifest/types.ts'
 import type { ObjectStore } from '../stores/object-store.ts'
+import { ChunkWriter, digits } from './chunk-writer.ts'
 import { readWhole } from './manifest-store.ts'
 
 /**
@@ -33,10 +34,7 @@ export const sameStamp = (a: Stamp, b: Stamp): boolean =>
   a.mtime === b.mtime && a.ctime === b.ctime && a.inode === b.inode
 
 const maxChunkBytes = 64 * 1024 * 1024
-const fewestLines = 64
 const mostLines = 4096
-/** Bytes of uploaded files after which a chunk is written however few they are. */
-const maxUnwritten = 64 * 1024 * 1024
 
 const lineText = ({ entry, stamp, etag }: JournalLine): string =>
   `${JSON.stringify([String(stamp.mtime), String(stamp.ctime), String(stamp.inode), etag ?? ''])}\t${entryLine(entry)}\n`
@@ -49,40 +47,14 @@ const parseText = (text: string): JournalLine => {
   return { p: entry.p, entry, stamp, ...(etag === '' ? {} : { etag }) }
 }
 
-const digits = (n: number, width: number) => String(n).padStart(width, '0')
-
 /** Writes an attempt's journal, chunk after chunk. */
-export class JournalWriter {
-  readonly #store: ObjectStore
-  readonly #prefix: string
-  readonly #signal: AbortSignal
-  readonly keys: string[] = []
-  #lines: string[] = []
-  #written = 0
-  #bytes = 0
-
+export class JournalWriter extends ChunkWriter {
   constructor(store: ObjectStore, prefix: string, sequence: number, attempt: number, signal: AbortSignal) {
-    this.#store = store
-    this.#prefix = `${uploadsPrefix(prefix, sequence)}${digits(attempt, 6)}/`
-    this.#signal = signal
+    super(store, `${uploadsPrefix(prefix, sequence)}${digits(attempt, 6)}/`, mostLines, signal)
   }
 
-  async add(line: JournalLine): Promise<void> {
-    this.#lines.push(lineText(line))
-    if (line.etag !== undefined) this.#bytes += line.entry.s ?? 0
-    // Few files are written down soon; of many, the chunks grow.
-    const limit = Math.min(Math.max(this.#written / 4, fewestLines), mostLines)
-    if (this.#lines.length >= limit || this.#bytes >= maxUnwritten) await this.flush()
-  }
-
-  async flush(): Promise<void> {
-    if (this.#lines.length === 0) return
-    const key = `${this.#prefix}${digits(this.keys.length, 8)}.ndjson.gz`
-    await this.#store.put(key, await promisify(gzip)(this.#lines.join('')), { signal: this.#signal })
-    this.keys.push(key)
-    this.#written += this.#lines.length
-    this.#lines = []
-    this.#bytes = 0
+  add(line: JournalLine): Promise<void> {
+    return this.append(lineText(line), line.etag === undefined ? 0 : (line.entry.s ?? 0))
   }
 }
 

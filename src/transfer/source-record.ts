@@ -1,8 +1,9 @@
 import { promisify } from 'node:util'
-import { gunzip, gzip } from 'node:zlib'
+import { gunzip } from 'node:zlib'
 import { joinEntries } from '../manifest/diff.ts'
 import { sha256Hex } from '../manifest/digest.ts'
 import type { ListedObject, ObjectStore } from '../stores/object-store.ts'
+import { ChunkWriter, digits } from './chunk-writer.ts'
 import { readWhole } from './manifest-store.ts'
 import type { Found } from './walk.ts'
 
@@ -35,47 +36,20 @@ export const fileState = ({ inode, mtime, ctime, size }: Pick<Found, 'inode' | '
 export const locationId = (location: object): string => sha256Hex(Buffer.from(JSON.stringify(location))).slice(0, 32)
 
 const base = (prefix: string): string => `${prefix}sources/`
-const digits = (n: number, width: number) => String(n).padStart(width, '0')
-const fewestLines = 64
 const mostLines = 8192
-/** Bytes of copied files after which a chunk is written however few they are. */
-const maxUnwritten = 64 * 1024 * 1024
 const maxChunkBytes = 64 * 1024 * 1024
 
 const lineText = ({ p, state, s, h, etag }: Recorded): string =>
   `${JSON.stringify(etag === undefined ? [p, state, s, h] : [p, state, s, h, etag])}\n`
 
 /** The record of one attempt as it grows. */
-export class RecordWriter {
-  readonly #store: ObjectStore
-  readonly #prefix: string
-  readonly #signal: AbortSignal
-  readonly keys: string[] = []
-  #lines: string[] = []
-  #written = 0
-  #bytes = 0
-
+export class RecordWriter extends ChunkWriter {
   constructor(store: ObjectStore, place: RecordPlace, attempt: number, signal: AbortSignal) {
-    this.#store = store
-    this.#prefix = `${base(place.prefix)}${place.location}/v${place.sequence}/${digits(attempt, 6)}/`
-    this.#signal = signal
+    super(store, `${base(place.prefix)}${place.location}/v${place.sequence}/${digits(attempt, 6)}/`, mostLines, signal)
   }
 
-  async add(line: Recorded): Promise<void> {
-    this.#lines.push(lineText(line))
-    if (line.etag !== undefined) this.#bytes += line.s
-    const limit = Math.min(Math.max(this.#written / 4, fewestLines), mostLines)
-    if (this.#lines.length >= limit || this.#bytes >= maxUnwritten) await this.flush()
-  }
-
-  async flush(): Promise<void> {
-    if (this.#lines.length === 0) return
-    const key = `${this.#prefix}${digits(this.keys.length, 8)}.ndjson.gz`
-    await this.#store.put(key, await promisify(gzip)(this.#lines.join('')), { signal: this.#signal })
-    this.keys.push(key)
-    this.#written += this.#lines.length
-    this.#lines = []
-    this.#bytes = 0
+  add(line: Recorded): Promise<void> {
+    return this.append(lineText(line), line.etag === undefined ? 0 : line.s)
   }
 }
 

@@ -11,14 +11,13 @@ import {
   type Transferred,
 } from '../object-store.ts'
 import { type ObjectReader, readObject } from '../reading.ts'
+import { untilIntact } from '../until-intact.ts'
 
 /** Bigger objects come in pieces of this size, several at once. */
 const pieceBytes = 8 * 1024 * 1024
 const piecesAtOnce = 4
 /** Files up to this size are held in memory and hashed here. */
 const smallBytes = 1024 * 1024
-/** Damaged bytes are worth another look: mostly it was the way and not the disk. */
-const tries = 3
 
 /** What downloads from a bucket work with. */
 export interface Downloads {
@@ -150,24 +149,10 @@ const once = (job: Job): Promise<Transferred> => {
 }
 
 /** `ObjectStore.download`. */
-export const downloadObject = async (
+export const downloadObject = (
   downloads: Downloads,
   key: string,
   target: Target,
   options: DownloadOptions,
-): Promise<Transferred> => {
-  for (let attempt = 1; ; attempt++) {
-    let seen = 0
-    const arrived = (count: number) => {
-      seen += count
-      options.onBytes?.(count)
-    }
-    try {
-      return await once({ ...downloads, key, target, options, arrived })
-    } catch (error) {
-      if (seen > 0) options.onBytes?.(-seen)
-      const damaged = error instanceof StoreError && error.failure === 'corrupt'
-      if (!damaged || attempt === tries) throw error
-    }
-  }
-}
+): Promise<Transferred> =>
+  untilIntact(options.onBytes, (arrived) => once({ ...downloads, key, target, options, arrived }))

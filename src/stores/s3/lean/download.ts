@@ -1,6 +1,7 @@
 import { writeSync } from 'node:fs'
 import type { Algorithm, Sums } from '../../hashing/sums.ts'
 import { type DownloadOptions, type ObjectInfo, StoreError, type Target, type Transferred } from '../../object-store.ts'
+import { untilIntact } from '../../until-intact.ts'
 import { NotUnderstood } from './response-head.ts'
 import { type Lean, LocalError } from './send.ts'
 import { fetchStretch } from './stretch.ts'
@@ -10,8 +11,6 @@ const pieceBytes = 8 * 1024 * 1024
 const piecesAtOnce = 8
 /** Files from this size on are hashed in another thread: below it, handing them over costs more. */
 const hashedElsewhere = 1024 * 1024
-/** Damaged bytes are worth another look: mostly it was the way and not the disk. */
-const tries = 3
 
 const ownSums: Algorithm[] = ['sha1', 'crc32', 'crc32c', 'crc64nvme']
 
@@ -180,19 +179,9 @@ export const leanDownload = async (
   target: Target,
   options: DownloadOptions,
 ): Promise<Transferred> => {
-  for (let attempt = 1; ; attempt++) {
-    let seen = 0
-    const arrived = (count: number) => {
-      seen += count
-      options.onBytes?.(count)
-    }
-    try {
-      return await once({ lean, key, target, options, arrived })
-    } catch (error) {
-      if (seen > 0) options.onBytes?.(-seen)
-      if (error instanceof LocalError) throw error.cause
-      const damaged = error instanceof StoreError && error.failure === 'corrupt'
-      if (!damaged || attempt === tries) throw error
-    }
+  try {
+    return await untilIntact(options.onBytes, (arrived) => once({ lean, key, target, options, arrived }))
+  } catch (error) {
+    throw error instanceof LocalError ? error.cause : error
   }
 }
