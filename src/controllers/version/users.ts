@@ -3,7 +3,8 @@ import type { KubeObject } from '../../api/meta.ts'
 import { annotations } from '../../api/names.ts'
 import { isTrue, type PodObject } from '../../desired/objects.ts'
 import { failedByItself, hasEnded, hasRun, isWriter } from './pods.ts'
-import { isService, stateOf, type Writer, writerOf } from './writers.ts'
+import type { Writer } from './writer.ts'
+import { isService, stateOf, writerOf } from './writers.ts'
 
 export type User = NonNullable<NonNullable<DatasetVersion['status']>['users']>[number]
 type Outcome = User['outcome']

@@ -1,6 +1,6 @@
 import type { KubeObject, OwnerReference } from '../../api/meta.ts'
 import type { PodObject } from '../../desired/objects.ts'
-import type { Writer, WriterState } from './writers.ts'
+import type { Writer, WriterState } from './writer.ts'
 
 /** An Argo Workflow, as far as it says which of its steps have ended. */
 interface WorkflowObject extends KubeObject {

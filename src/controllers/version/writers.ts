@@ -2,16 +2,7 @@ import { Deployment, Job, ReplicaSet, StatefulSet, TaskRun, Workflow } from '../
 import type { Kind, KubeObject, OwnerReference } from '../../api/meta.ts'
 import { isTrue, type JobObject, type PodObject } from '../../desired/objects.ts'
 import { workflowNode, workflowNodeState, workflowOf } from './workflow.ts'
-
-/** Who writes: what would start a pod again if it failed, or the pod itself. `uid` tells two of the same name apart. */
-export interface Writer {
-  kind: string
-  name: string
-  uid: string
-}
-
-/** What became of a writer. Stopped: told to end (scaled to 0). Deleted: being deleted before it finished. Gone: not there any more. */
-export type WriterState = 'Running' | 'Succeeded' | 'Failed' | 'Stopped' | 'Deleted' | 'Gone'
+import type { Writer, WriterState } from './writer.ts'
 
 /** Kinds that start pods again. Pods of any other controller are looked at one by one. */
 export const writerKinds: readonly Kind[] = [Job, TaskRun, Workflow, ReplicaSet, Deployment, StatefulSet]
