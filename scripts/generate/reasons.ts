@@ -1,4 +1,5 @@
-import { type Reason, reasons } from '../../src/api/reasons.ts'
+import type { Reason } from '../../src/api/reasons/reason.ts'
+import { reasons } from '../../src/api/reasons.ts'
 
 const kinds: Record<Reason['kind'], string> = {
   terminal: 'A person must change something. Nothing is retried until then.',

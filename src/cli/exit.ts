@@ -1,4 +1,4 @@
-import type { MoveFailureReason } from '../api/move.ts'
+import type { MoveFailureReason } from '../api/move-result.ts'
 import { ApiError } from '../kube/api-error.ts'
 import { messageOf } from '../lib/errors.ts'
 import { ManifestError } from '../manifest/error.ts'

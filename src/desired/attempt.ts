@@ -1,6 +1,7 @@
 import { Job } from '../api/kinds.ts'
 import type { Ref } from '../api/meta.ts'
-import type { MoveDone, MoveProgress, Operation } from '../api/move.ts'
+import type { Operation } from '../api/move.ts'
+import type { MoveDone, MoveProgress } from '../api/move-result.ts'
 import { attemptOf } from './labels.ts'
 import { type FailureReason, failureOf, readResult } from './mover-result.ts'
 import type { EventObject, JobObject, PodObject } from './objects.ts'

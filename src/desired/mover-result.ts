@@ -1,4 +1,4 @@
-import { exitCodeOf, type MoveFailed, type MoveResult } from '../api/move.ts'
+import { exitCodeOf, type MoveFailed, type MoveResult } from '../api/move-result.ts'
 import type { PodObject } from './objects.ts'
 
 export type FailureReason = MoveFailed['reason'] | 'MoverFailed' | 'NodeLost'

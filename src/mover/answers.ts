@@ -1,4 +1,4 @@
-import { type Looked, maxResultBytes } from '../api/move.ts'
+import { type Looked, maxResultBytes } from '../api/move-result.ts'
 import { cutText } from './result.ts'
 
 /** Bytes of a result beside its items. */

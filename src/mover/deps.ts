@@ -1,5 +1,6 @@
 import type { Logger } from 'pino'
-import type { MoveDone, MoveLocation, MoveSpec, Operation } from '../api/move.ts'
+import type { MoveLocation, MoveSpec, Operation } from '../api/move.ts'
+import type { MoveDone } from '../api/move-result.ts'
 import type { ObjectStore } from '../stores/object-store.ts'
 import type { Progress } from './progress.ts'
 

@@ -1,4 +1,4 @@
-import type { MoveFailureReason } from '../api/move.ts'
+import type { MoveFailureReason } from '../api/move-result.ts'
 import { ManifestError } from '../manifest/error.ts'
 import { StoreError, type StoreFailure } from '../stores/object-store.ts'
 

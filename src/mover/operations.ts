@@ -1,4 +1,5 @@
-import type { MoveDone, MoveSpec, Operation } from '../api/move.ts'
+import type { MoveSpec, Operation } from '../api/move.ts'
+import type { MoveDone } from '../api/move-result.ts'
 import { runAdopt } from './adopt.ts'
 import { checkpoint } from './checkpoint.ts'
 import type { MoveDeps, Run } from './deps.ts'

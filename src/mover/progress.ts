@@ -1,4 +1,4 @@
-import type { MoveProgress } from '../api/move.ts'
+import type { MoveProgress } from '../api/move-result.ts'
 
 /** What an operation counts while it runs. */
 export interface Progress {

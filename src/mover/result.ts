@@ -1,4 +1,5 @@
-import { type MoveFailed, type MoveResult, maxResultBytes, type Operation } from '../api/move.ts'
+import type { Operation } from '../api/move.ts'
+import { type MoveFailed, type MoveResult, maxResultBytes } from '../api/move-result.ts'
 import type { MoveFailure } from './failure.ts'
 
 const maxNames = 5

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino'
 import { z } from 'zod'
-import { exitCodeOf, exitCodes, type MoveDone, type MoveLocation, type MoveResult, MoveSpec } from '../api/move.ts'
+import { type MoveLocation, MoveSpec } from '../api/move.ts'
+import { exitCodeOf, exitCodes, type MoveDone, type MoveResult } from '../api/move-result.ts'
 import type { ObjectStore } from '../stores/object-store.ts'
 import type { MoveDeps } from './deps.ts'
 import { failureOf, MoveFailure } from './failure.ts'

@@ -1,4 +1,4 @@
-import type { StoredVersion } from '../api/move.ts'
+import type { StoredVersion } from '../api/move-result.ts'
 import type { TagRecord } from '../manifest/marks.ts'
 import type { CommitRecord } from '../manifest/types.ts'
 

@@ -2,8 +2,9 @@ import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { findCondition, isTrue, removeCondition, setCondition } from '../../src/api/conditions.ts'
-import { exitCodeOf } from '../../src/api/move.ts'
-import { isTerminal, type Reason, reasons } from '../../src/api/reasons.ts'
+import { exitCodeOf } from '../../src/api/move-result.ts'
+import type { Reason } from '../../src/api/reasons/reason.ts'
+import { isTerminal, reasons } from '../../src/api/reasons.ts'
 
 const t0 = Date.parse('2026-01-01T00:00:00.500Z')
 const ready = { type: 'Ready', status: 'True', reason: 'Ready', message: 'All is there.' } as const

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { exitCodeOf } from '../../src/api/move.ts'
+import { exitCodeOf } from '../../src/api/move-result.ts'
 import {
   type AttemptInput,
   attempt,

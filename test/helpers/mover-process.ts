@@ -3,7 +3,8 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { type MoveResult, type MoveSpec, mountOf } from '../../src/api/move.ts'
+import { type MoveSpec, mountOf } from '../../src/api/move.ts'
+import type { MoveResult } from '../../src/api/move-result.ts'
 
 const fromSource = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { type Looked, maxResultBytes } from '../../src/api/move.ts'
+import { type Looked, maxResultBytes } from '../../src/api/move-result.ts'
 import { answers } from '../../src/mover/answers.ts'
 import { resultText } from '../../src/mover/result.ts'
 

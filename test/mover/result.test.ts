@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { type MoveResult, maxResultBytes } from '../../src/api/move.ts'
+import { type MoveResult, maxResultBytes } from '../../src/api/move-result.ts'
 import { MoveFailure } from '../../src/mover/failure.ts'
 import { cutText, failedResult, resultText } from '../../src/mover/result.ts'
 

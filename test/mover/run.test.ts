@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { exitCodes, type MoveDone, type MoveSpec } from '../../src/api/move.ts'
+import type { MoveSpec } from '../../src/api/move.ts'
+import { exitCodes, type MoveDone } from '../../src/api/move-result.ts'
 import { createLog } from '../../src/lib/log.ts'
 import { ManifestError } from '../../src/manifest/error.ts'
 import type { MoveDeps } from '../../src/mover/deps.ts'

@@ -1,4 +1,4 @@
-import type { MoveFailureReason } from '../../api/move.ts'
+import type { MoveFailureReason } from '../../api/move-result.ts'
 import { failureOf, MoveFailure } from '../../mover/failure.ts'
 import { makeBudget } from '../budget.ts'
 import { type Filter, makeFilter } from '../filter.ts'

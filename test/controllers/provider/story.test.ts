@@ -1,7 +1,7 @@
 import { expect, test, vi } from 'vitest'
 import type { Dataset } from '../../../src/api/dataset.ts'
 import * as kinds from '../../../src/api/kinds.ts'
-import type { MoveDone, MoveFailed } from '../../../src/api/move.ts'
+import type { MoveDone, MoveFailed } from '../../../src/api/move-result.ts'
 import { finalizers } from '../../../src/api/names.ts'
 import type { StorageProvider } from '../../../src/api/storage-provider.ts'
 import { indexes, providerController } from '../../../src/controllers/provider/index.ts'

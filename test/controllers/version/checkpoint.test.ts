@@ -1,7 +1,7 @@
 import { expect, test, vi } from 'vitest'
 import type { DatasetVersion } from '../../../src/api/dataset-version.ts'
 import * as kinds from '../../../src/api/kinds.ts'
-import type { MoveDone } from '../../../src/api/move.ts'
+import type { MoveDone } from '../../../src/api/move-result.ts'
 import { annotations } from '../../../src/api/names.ts'
 import type { ClaimObject, JobObject, PodObject } from '../../../src/desired/objects.ts'
 import { crashEverywhere, drive } from '../../helpers/drive.ts'

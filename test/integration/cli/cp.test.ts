@@ -2,7 +2,7 @@ import { appendFile, chmod, mkdir, readdir, readFile, rename, rm, utimes, writeF
 import { join } from 'node:path'
 import { ListMultipartUploadsCommand, PutObjectCommand } from '@aws-sdk/client-s3'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { exitCodes } from '../../../src/api/move.ts'
+import { exitCodes } from '../../../src/api/move-result.ts'
 import { runCopy } from '../../../src/cli/cp.ts'
 import { copyConfig } from '../../../src/config.ts'
 import { type CopyEnd, copyEnvironment, launcher, startCopy } from '../../helpers/cp-process.ts'

@@ -1,5 +1,6 @@
 import { annotations } from '../../../api/names.ts'
-import { type Reason, type ReasonName, reasons } from '../../../api/reasons.ts'
+import type { Reason } from '../../../api/reasons/reason.ts'
+import { type ReasonName, reasons } from '../../../api/reasons.ts'
 import type { WaitReason } from '../../../desired/attempt.ts'
 import { annotate, sameObject } from '../../../desired/json-patch.ts'
 import type { FailureReason } from '../../../desired/mover-result.ts'

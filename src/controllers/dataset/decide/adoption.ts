@@ -1,5 +1,5 @@
 import type { DatasetVersion } from '../../../api/dataset-version.ts'
-import type { MoveDone } from '../../../api/move.ts'
+import type { MoveDone } from '../../../api/move-result.ts'
 import { annotations, versionName } from '../../../api/names.ts'
 import { moverAccess } from '../../../desired/location.ts'
 import type { World } from '../world.ts'

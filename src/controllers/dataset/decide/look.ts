@@ -1,5 +1,5 @@
 import { formatDuration } from '../../../api/duration.ts'
-import type { Looked, MoveDone } from '../../../api/move.ts'
+import type { Looked, MoveDone } from '../../../api/move-result.ts'
 import { annotations } from '../../../api/names.ts'
 import { reasons } from '../../../api/reasons.ts'
 import { retryDelay } from '../../../desired/attempt.ts'

@@ -1,4 +1,4 @@
-import type { MoveDone, StoredVersion } from '../../../api/move.ts'
+import type { MoveDone, StoredVersion } from '../../../api/move-result.ts'
 import { annotations, versionName, versionTag } from '../../../api/names.ts'
 import { formatBytes } from '../../../api/quantity.ts'
 import type { Attempt } from '../../../desired/attempt.ts'

@@ -1,5 +1,5 @@
 import type { ConditionUpdate } from '../../../api/conditions.ts'
-import type { MoveDone } from '../../../api/move.ts'
+import type { MoveDone } from '../../../api/move-result.ts'
 import { type ReasonName, reasons } from '../../../api/reasons.ts'
 import type { StorageProviderStatus } from '../../../api/storage-provider.ts'
 import { type Attempt, retryDelay } from '../../../desired/attempt.ts'

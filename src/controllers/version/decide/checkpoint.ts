@@ -1,5 +1,5 @@
 import { parseDuration } from '../../../api/duration.ts'
-import type { MoveDone } from '../../../api/move.ts'
+import type { MoveDone } from '../../../api/move-result.ts'
 import { annotations } from '../../../api/names.ts'
 import { formatBytes } from '../../../api/quantity.ts'
 import type { ReasonName } from '../../../api/reasons.ts'

@@ -1,4 +1,5 @@
-import type { MoveDone, MoveSpec } from '../../../api/move.ts'
+import type { MoveSpec } from '../../../api/move.ts'
+import type { MoveDone } from '../../../api/move-result.ts'
 import { formatBytes } from '../../../api/quantity.ts'
 import { claimProblem } from '../../../desired/source-claim.ts'
 import type { World } from '../world.ts'

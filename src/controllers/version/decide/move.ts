@@ -1,4 +1,5 @@
-import type { MoveDone, MoveSpec, Operation } from '../../../api/move.ts'
+import type { MoveSpec, Operation } from '../../../api/move.ts'
+import type { MoveDone } from '../../../api/move-result.ts'
 import { formatBytes } from '../../../api/quantity.ts'
 import { isTerminal, type ReasonName, reasons } from '../../../api/reasons.ts'
 import {

@@ -1,5 +1,6 @@
 import { findCondition } from '../../../api/conditions.ts'
-import type { MoveDone, MoveSpec } from '../../../api/move.ts'
+import type { MoveSpec } from '../../../api/move.ts'
+import type { MoveDone } from '../../../api/move-result.ts'
 import { annotations } from '../../../api/names.ts'
 import { formatBytes } from '../../../api/quantity.ts'
 import type { ReasonName } from '../../../api/reasons.ts'
