@@ -54,8 +54,17 @@ describe('sums', () => {
     )
   })
 
-  test('more bytes than are summed up in one go', () => {
-    const bytes = Buffer.alloc(600_001, 'granary')
-    expect(summer.of(bytes, ['crc32c'])).toEqual({ crc32c: slowly(bytes, 0x82f63b78n, 0xffffffffn, 8) })
+  // Below, at and above what is summed up side by side, in shorter and longer stretches, and in one go.
+  test.each([8191, 8192, 8193, 70_001, 262_143, 262_144, 600_001])('all of %i bytes, and in two pieces', (length) => {
+    const bytes = Buffer.alloc(length, 'granary').map((byte, i) => byte ^ (i * 31) ^ (i >> 8))
+    const right = {
+      crc32c: slowly(bytes, 0x82f63b78n, 0xffffffffn, 8),
+      crc64nvme: slowly(bytes, 0x9a6c9329ac4bc9b5n, 0xffffffffffffffffn, 16),
+    }
+    expect(summer.of(bytes, ['crc32c', 'crc64nvme'])).toEqual(right)
+    const sum = summer.start('crc64nvme')
+    sum.update(bytes.subarray(0, 4001))
+    sum.update(bytes.subarray(4001))
+    expect(sum.hex()).toBe(right.crc64nvme)
   })
 })
