@@ -103,6 +103,13 @@ export const commands: Record<string, Command> = {
     takes: ['output', 'wait'],
     load: async () => (await import('./verbs/restore.ts')).restore,
   },
+  materialize: {
+    args: 'REF',
+    summary: 'makes a version of the same content whose bytes are all in the store',
+    flags: { message: { type: 'string', value: 'TEXT', summary: 'what the new version is' } },
+    takes: ['output', 'wait'],
+    load: async () => (await import('./verbs/materialize.ts')).materialize,
+  },
   gc: {
     args: 'NAME',
     summary: 'has what nothing refers to removed from a store now, or says what would go',

@@ -9,7 +9,7 @@ export interface Related {
   as?: 'input' | 'base'
   digest?: string
   phase?: string
-  /** What made it: `Job train-7`, or `source` for an import. */
+  /** What made it: `Job train-7`, `sync of s3://team/mnist/`; `source` for an import of which no more is known. */
   producedBy?: string
   committedAt?: string
   /** There is no object of this version that can be seen. */
@@ -45,8 +45,9 @@ export const sourcesOf = ({ metadata, spec, status }: DatasetVersion): Edge[] =>
 }
 
 const maker = ({ spec, status }: DatasetVersion): string | undefined => {
+  const { kind, name, source } = status?.producedBy ?? {}
+  if (kind === 'Sync') return `sync of ${source}`
   if (spec.from?.source !== undefined) return 'source'
-  const { kind, name } = status?.producedBy ?? {}
   return kind === undefined ? undefined : `${kind} ${name}`
 }
 

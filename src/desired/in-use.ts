@@ -2,6 +2,7 @@ import type { DatasetVersion } from '../api/dataset-version.ts'
 import type { KubeObject } from '../api/meta.ts'
 import { annotations, labels, parseVersionTag } from '../api/names.ts'
 import { hasEnded, type PodObject } from './objects.ts'
+import { filledFromAnnotation, type Volume } from './volumes.ts'
 
 /** Which version a claim was filled with, or is being filled: `namespace/name` of the Dataset, and the number. */
 export const contentOfClaim = ({ metadata }: KubeObject): { dataset: string; sequence: number } | undefined => {
@@ -20,6 +21,21 @@ export const contentOfClaim = ({ metadata }: KubeObject): { dataset: string; seq
 export const datasetOfContent = (object: KubeObject): string[] => {
   const content = contentOfClaim(object)
   return content === undefined ? [] : [content.dataset]
+}
+
+/**
+ * Whether a claim can be believed that it holds content of the Dataset (`namespace/name`). Whoever may write a claim may write its annotations, so one of
+ * another namespace counts only where the Dataset lets that namespace read, or where the volume says that Granary filled it for just this claim.
+ */
+export const isHolder = (
+  claim: KubeObject,
+  dataset: string,
+  { isAllowed, volume }: { isAllowed: boolean; volume: Volume | undefined },
+): boolean => {
+  if (claim.metadata.namespace === dataset.split('/')[0] || isAllowed) return true
+  return (
+    volume?.metadata.annotations?.[filledFromAnnotation] === dataset && volume.spec.claimRef?.uid === claim.metadata.uid
+  )
 }
 
 const claimNamesOf = (pod: PodObject): string[] =>

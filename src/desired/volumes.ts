@@ -41,6 +41,8 @@ export interface StorageClass extends KubeObject {
 export const forClaimAnnotation = 'granary.dev/for-claim'
 /** On a volume that Granary gave to another claim: when. */
 export const handedOverAnnotation = 'granary.dev/handed-over-at'
+/** On a volume that Granary filled for a claim of another namespace, for good: `namespace/dataset` of what was put on it. */
+export const filledFromAnnotation = 'granary.dev/filled-from'
 /** On a rescue claim and its volume: everything that a commit needs, as JSON. */
 export const rescuedAnnotation = 'granary.dev/rescued'
 /** The scheduler's choice for a claim that waits for its first consumer. */

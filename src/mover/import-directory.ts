@@ -27,7 +27,7 @@ import type { DoneOf, MoveDeps, SpecOf } from './deps.ts'
 import { surveyDirectory } from './directory-source.ts'
 import { MoveFailure } from './failure.ts'
 import { copyOnly } from './import-mode.ts'
-import { recordOf } from './record.ts'
+import { listedAs, recordOf } from './record.ts'
 import { verifyStored } from './verify-stored.ts'
 
 type Import = SpecOf<'Import'>
@@ -148,7 +148,7 @@ export const importDirectory = async (
   }
   const { root, rootDigest } = await writeManifest(entriesOf(journal()), manifestSink(store, prefix, signal))
   const { digest, files, bytes } = root
-  const record = recordOf(spec, { root: rootDigest, digest, files, bytes, import: 'Copy' })
+  const record = recordOf(listedAs(spec, found.fingerprint), { root: rootDigest, digest, files, bytes, import: 'Copy' })
   const committed = await commit(store, prefix, record, { builtOn: parent?.sequence, now: deps.now }, signal)
   await writeRecord(deps, output, location, attempt, journal())
   await sweepJournals(store, prefix, sequence, signal)

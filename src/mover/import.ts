@@ -24,7 +24,7 @@ import { importDirectory } from './import-directory.ts'
 import type { ImportRecord } from './import-file.ts'
 import { importLines } from './import-lines.ts'
 import { type ChosenMode, chooseMode, copyOnly } from './import-mode.ts'
-import { recordOf } from './record.ts'
+import { listedAs, recordOf } from './record.ts'
 import { verifyStored } from './verify-stored.ts'
 
 const isBucket = ({ s3, gcs }: MoveLocation): boolean => s3 !== undefined || gcs !== undefined
@@ -173,7 +173,7 @@ export const runImport = async (deps: MoveDeps, spec: SpecOf<'Import'>): Promise
   // Once more: the start of an upload may have been on its way when the attempt that sent it was killed.
   await store.abortUploads(dataPrefix(prefix, intent.sequence), signal)
   await recorded.flush()
-  const record = recordOf(spec, {
+  const record = recordOf(listedAs(spec, summary.fingerprint), {
     root: rootDigest,
     digest: root.digest,
     files: root.files,

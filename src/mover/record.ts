@@ -21,3 +21,9 @@ export const recordOf = (
     written.import !== undefined && { import: written.import },
   )
 }
+
+/** The same of a source, with what was read of it: the fingerprint of its listing, object versions included where it keeps them. */
+export const listedAs = <T extends { intent: Intent }>(spec: T, listing: string): T =>
+  spec.intent.producer === undefined
+    ? spec
+    : { ...spec, intent: { ...spec.intent, producer: { ...spec.intent.producer, listing } } }

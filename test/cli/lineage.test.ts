@@ -8,7 +8,11 @@ import { hex, personAt, version, visionApi } from './context.ts'
 
 const input = (ref: string, number: string) => ({ ref, version: number, digest: hex('a') })
 
-const raw = version('raw', 7, { namespace: 'data', spec: { from: { source: {} } } })
+const raw = version('raw', 7, {
+  namespace: 'data',
+  spec: { from: { source: {} } },
+  status: { producedBy: { kind: 'Sync', name: 'raw', source: 's3://team/raw/' } },
+})
 const clean = version('mnist', 2, {
   status: { inputs: [input('data/raw:latest', 'v7')], producedBy: { kind: 'Job', name: 'clean' } },
 })
@@ -28,6 +32,7 @@ test('up and down over several hops, and what can not be seen any more', () => {
   const graph = lineageOf(clean, all)
   expect(graph.version).toMatchObject({ ref: 'vision/mnist:v2', producedBy: 'Job clean', digest: hex('2') })
   expect(names(graph.up)).toEqual(['data/raw:v7'])
+  expect(graph.up[0]).toMatchObject({ as: 'input', producedBy: 'sync of s3://team/raw/' })
   expect(names(graph.down)).toEqual([['vision/model:v1', ['vision/report:v1']]])
   const { up } = lineageOf(model, all)
   expect(names(up)).toEqual(['vision/model:v9', ['vision/mnist:v2', ['data/raw:v7']], 'gone/labels:v1'])

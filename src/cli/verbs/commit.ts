@@ -1,4 +1,3 @@
-import { findCondition } from '../../api/conditions.ts'
 import type { DatasetVersion } from '../../api/dataset-version.ts'
 import * as kinds from '../../api/kinds.ts'
 import { annotations } from '../../api/names.ts'
@@ -7,36 +6,11 @@ import { edit, request } from '../edit.ts'
 import { CommandError, exit } from '../exit.ts'
 import { findVersionObject } from '../lookup.ts'
 import { show } from '../print.ts'
-import { until } from '../wait.ts'
-
-const over = ['Committed', 'Failed', 'Abandoned', 'Expired']
-
-const phaseOf = (version: DatasetVersion | undefined): string => version?.status?.phase ?? 'Pending'
-
-const waiting = (version: DatasetVersion | undefined): string => {
-  const ready = findCondition(version?.status?.conditions, 'Ready')
-  const progress = version?.status?.progress?.summary
-  return [phaseOf(version), ready?.message, progress].filter((part) => part !== undefined).join(': ')
-}
-
-const awaitPhase = async (context: Context, version: DatasetVersion, wanted: string): Promise<DatasetVersion> => {
-  const { namespace = '', name } = version.metadata
-  const end = await until<DatasetVersion, DatasetVersion>(
-    context,
-    { kind: kinds.DatasetVersion, namespace, name },
-    (now) => {
-      if (now === undefined) throw new CommandError(exit.notFound, `DatasetVersion ${name} was deleted meanwhile`)
-      return over.includes(phaseOf(now)) ? now : undefined
-    },
-    waiting,
-  )
-  if (phaseOf(end) !== wanted) throw new CommandError(exit.badNews, `${name} is ${waiting(end)}`)
-  return end
-}
+import { awaitPhase, isOver, phaseOf } from './phase.ts'
 
 const refuseEnded = (version: DatasetVersion, wanted: string): void => {
   const phase = phaseOf(version)
-  if (over.includes(phase) && phase !== wanted)
+  if (isOver(phase) && phase !== wanted)
     throw new CommandError(exit.conflict, `${version.metadata.name} is ${phase}: that can't be changed any more`)
 }
 

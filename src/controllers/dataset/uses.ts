@@ -1,8 +1,9 @@
 import type { Dataset, DatasetSpec } from '../../api/dataset.ts'
 import * as kinds from '../../api/kinds.ts'
 import { labels, parseVersionTag } from '../../api/names.ts'
-import { type ClaimObject, hasEnded, isTrue, type JobObject, type PodObject } from '../../desired/objects.ts'
+import { hasEnded, isTrue, type JobObject, type PodObject } from '../../desired/objects.ts'
 import type { Reader } from '../../kube/types.ts'
+import { holdersOf } from '../holders.ts'
 import { index } from './indexes.ts'
 import type { World } from './world.ts'
 
@@ -10,13 +11,7 @@ import type { World } from './world.ts'
 const contentOf = async (reader: Reader, spec: DatasetSpec, dataset: string) => {
   if (spec.retention?.keepLast === undefined && spec.deletionPolicy !== 'Delete')
     return { contentClaims: [], contentPods: [] }
-  const contentClaims = await reader.byIndex<ClaimObject>(kinds.Claim, index.claimsByContent, dataset)
-  const pods = await Promise.all(
-    contentClaims.map(({ metadata }) =>
-      reader.byIndex<PodObject>(kinds.Pod, index.podsByClaim, `${metadata.namespace}/${metadata.name}`),
-    ),
-  )
-  return { contentClaims, contentPods: [...new Map(pods.flat().map((pod) => [pod.metadata.uid, pod])).values()] }
+  return holdersOf(reader, index, dataset, { spec })
 }
 
 const isOver = (job: JobObject): boolean => isTrue(job, 'Complete') || isTrue(job, 'Failed')

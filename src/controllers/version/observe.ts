@@ -12,6 +12,7 @@ import { type Snapshot, type SnapshotClass, snapshotClassFor } from '../../desir
 import type { StorageClass } from '../../desired/volumes.ts'
 import { workspaceCopyName } from '../../desired/workspace.ts'
 import type { Reader } from '../../kube/types.ts'
+import { holdersOf } from '../holders.ts'
 import { isCheckpointing } from './decide/checkpoint.ts'
 import { claimNameOf } from './decide/claims.ts'
 import { attemptInput, type Book } from './decide/move.ts'
@@ -165,16 +166,14 @@ const sourceClaimOf = async (
 }
 
 /** Who holds content of the Dataset; only asked when the version is to go. */
-const contentOf = async (reader: Reader, { metadata, status }: DatasetVersion, dataset: string) => {
+const contentOf = async (
+  reader: Reader,
+  { metadata, spec, status }: DatasetVersion,
+  dataset: Dataset | undefined,
+): Promise<Pick<World, 'contentClaims' | 'contentPods'>> => {
   if (metadata.deletionTimestamp === undefined || status?.phase !== 'Committed')
     return { contentClaims: [], contentPods: [] }
-  const contentClaims = await reader.byIndex<ClaimObject>(kinds.Claim, index.claimsByContent, dataset)
-  const pods = await Promise.all(
-    contentClaims.map((claim) =>
-      reader.byIndex<PodObject>(kinds.Pod, index.podsByClaim, `${claim.metadata.namespace}/${claim.metadata.name}`),
-    ),
-  )
-  return { contentClaims, contentPods: [...new Map(pods.flat().map((pod) => [pod.metadata.uid, pod])).values()] }
+  return holdersOf(reader, index, `${metadata.namespace}/${spec.dataset}`, dataset)
 }
 
 const operationOf = (world: World): Operation => {
@@ -256,7 +255,7 @@ export const observe = async (
     jobs,
     movers,
     events: [],
-    ...(await contentOf(reader, version, datasetKey)),
+    ...(await contentOf(reader, version, dataset)),
   }
   return { ...world, ...(await moving(reader, world)) }
 }

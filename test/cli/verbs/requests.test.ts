@@ -88,3 +88,23 @@ test('commit --checkpoint names the version by its uid, if something was saved',
   expect(find()?.metadata.annotations?.[annotations.commitCheckpoint]).toBe(find()?.metadata.uid)
   expect(find()?.spec.committed).toBeUndefined()
 })
+
+test('materialize makes a version of the same content, and waits for it', async () => {
+  const api = visionApi()
+  const made = () =>
+    api.all<DatasetVersion>(kinds.DatasetVersion, 'vision').find(({ spec }) => spec.from?.version !== undefined)
+  const person = personAt(api, {
+    each: () => {
+      const name = made()?.metadata.name
+      if (name === undefined) return
+      api.change<DatasetVersion>(kinds.DatasetVersion, 'vision', name, (one) => {
+        one.status = { phase: 'Committed', sequence: 4, version: 'v4', files: 10, size: '1.0 KiB' }
+      })
+    },
+  })
+  const { out, code } = await person.type('materialize mnist:prod --message ours --wait')
+  expect([code, out]).toEqual([0, 'mnist:v4 has the content of v1: 10 files, 1.0 KiB, all in the store.'])
+  expect(made()?.spec).toEqual({ dataset: 'mnist', from: { version: 'v1' }, message: 'ours' })
+  expect(made()?.metadata.name).not.toMatch(/-v[0-9]+$/)
+  expect((await person.type('materialize mnist:v3')).code).toBe(5)
+})

@@ -27,7 +27,9 @@ const isReady =
     expect(volume?.status.content).toBe(content)
     expect(volume?.spec.claimRef?.uid).toBe(it.metadata.uid)
     expect(volume?.spec.persistentVolumeReclaimPolicy).toBe('Delete')
-    expect(volume?.metadata.annotations ?? {}).toEqual({})
+    // What a claim of another namespace says of its content, its volume says too.
+    const abroad = it.metadata.namespace === 'vision' ? {} : { 'granary.dev/filled-from': 'vision/mnist' }
+    expect(volume?.metadata.annotations ?? {}).toEqual(abroad)
     expect(api.all(kinds.Volume)).toHaveLength(1)
     expect(api.all(kinds.Job)).toEqual([])
     expect(api.all<Claim>(kinds.Claim).map(({ metadata }) => metadata.name)).toEqual([it.metadata.name])

@@ -9,6 +9,7 @@ import type { Indexes } from '../../../src/cli/caches.ts'
 import { datasetController, indexes as datasetIndexes } from '../../../src/controllers/dataset/index.ts'
 import { versionController, indexes as versionIndexes } from '../../../src/controllers/version/index.ts'
 import type { ClaimObject, JobObject, PodObject } from '../../../src/desired/objects.ts'
+import { filledFromAnnotation } from '../../../src/desired/volumes.ts'
 import type { KubeObject } from '../../../src/kube/types.ts'
 import { type Actor, crashEverywhere, drive } from '../../helpers/drive.ts'
 import type { ModelApi } from '../../helpers/model-api.ts'
@@ -243,6 +244,55 @@ describe('deleting a version', () => {
     expect(names(api)).toEqual(['mnist-v2'])
     expect(statusOf(api)?.tombstones).toMatchObject([{ version: 'v1', stored: true, reason: 'Deleted' }])
     expect(statusOf(api)?.latest?.version).toBe('v2')
+  })
+
+  test('is not held up by a claim of another namespace that only says it has its content', async () => {
+    const elsewhere = (name: string, volumeName: string): KubeObject => {
+      const said = claim(name, 1)
+      return {
+        ...said,
+        metadata: { ...said.metadata, namespace: 'others', uid: `uid-${name}` },
+        spec: { volumeName },
+      } as KubeObject
+    }
+    const volume = (name: string, uid: string, from?: string): KubeObject =>
+      ({
+        apiVersion: 'v1',
+        kind: 'PersistentVolume',
+        metadata: { name, ...(from === undefined ? {} : { annotations: { [filledFromAnnotation]: from } }) },
+        spec: { claimRef: { uid } },
+      }) as KubeObject
+    const content = `${namespace}/mnist`
+    const others = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'others' } }
+    const forged = [
+      elsewhere('forged', 'pv-plain'),
+      volume('pv-plain', 'uid-forged'),
+      elsewhere('borrowed', 'pv-real'),
+      elsewhere('other', 'pv-other'),
+      volume('pv-other', 'uid-other', 'others/x'),
+    ]
+    const real = [elsewhere('real', 'pv-real'), volume('pv-real', 'uid-real', content)]
+    const api = scene({}, [version(1), version(2), others, ...forged, ...real])
+    remove(api, 'mnist-v1')
+    const mover = store()
+    await run(api, minute, mover)
+    const blocked = () =>
+      api
+        .find<DatasetVersion>(kinds.DatasetVersion, namespace, 'mnist-v1')
+        ?.status?.conditions?.find(({ type }) => type === 'DeletionBlocked')?.message
+    expect(blocked()).toBe('In use by claim others/real: it goes when they have gone.')
+    // Whom the Dataset lets read is believed: its claim may be about to be filled.
+    const letIn = (names: string[]) =>
+      api.change<Dataset>(kinds.Dataset, namespace, 'mnist', (one) => {
+        one.spec = { ...one.spec, allowedNamespaces: { names } } as Dataset['spec']
+      })
+    letIn(['others'])
+    await run(api, minute, mover)
+    expect(blocked()).toContain('claim others/forged')
+    letIn([])
+    api.remove(kinds.Claim, 'others', 'real')
+    await run(api, 10 * minute, mover)
+    expect(names(api)).toEqual(['mnist-v2'])
   })
 
   test('can be undone until the grace is over, and then says that it can not', async () => {

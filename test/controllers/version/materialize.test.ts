@@ -22,7 +22,9 @@ test('a version of the content of another commits by itself', async () => {
   expect(asked).toMatchObject([
     { op: 'Materialize', version: { sequence: 1, root: sha('e'), digest: sha('d') }, intent: { sequence: 2 } },
   ])
-  expect(statusOf(api, 'owned')).toMatchObject({ phase: 'Committed', files: 3 })
+  const inputs = [{ ref: 'mnist:v1', version: 'v1', digest: sha('d') }]
+  expect(asked[0]).toMatchObject({ intent: { producer: { kind: 'DatasetVersion', name: 'owned' }, inputs } })
+  expect(statusOf(api, 'owned')).toMatchObject({ phase: 'Committed', files: 3, inputs, producedBy: { name: 'owned' } })
   expect(api.all(kinds.Claim)).toEqual([])
   expect(api.all(kinds.Job, ns)).toEqual([])
 })

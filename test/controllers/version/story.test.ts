@@ -80,6 +80,7 @@ describe('an import', () => {
       bytes: 2048,
       size: '2.0 KiB',
       import: { mode: 'Copy', fingerprint: 'f1' },
+      producedBy: { kind: 'Sync', name: 'mnist', source: 's3://team-data/public/', listing: 'f1' },
     })
     expect(reason(api, 'Ready', 'mnist-v1')).toBe('Committed')
     expect(left(api)).toEqual([])
@@ -89,7 +90,7 @@ describe('an import', () => {
       op: 'Import',
       store: { prefix: 'granary/vision/mnist/', credentials: 'Files' },
       source: { prefix: 'public/' },
-      intent: { sequence: 1, createdAt: '2026-01-01T00:00:00Z' },
+      intent: { sequence: 1, producer: { kind: 'Sync', source: 's3://team-data/public/' } },
       mode: 'Auto',
     })
   })

@@ -1,5 +1,6 @@
 import { parseQuantity } from '../../../api/quantity.ts'
-import { type Claim, handedOverAnnotation, type Volume } from '../../../desired/volumes.ts'
+import { contentOfClaim } from '../../../desired/in-use.ts'
+import { type Claim, filledFromAnnotation, handedOverAnnotation, type Volume } from '../../../desired/volumes.ts'
 import type { JsonPatchOp, Plan } from '../../../kube/types.ts'
 import type { World } from '../world.ts'
 import { accessOf, handedOver, volumeRef } from './facts.ts'
@@ -48,6 +49,13 @@ const misfit = (volume: Volume, claim: Claim): string | undefined => {
   return its === wanted ? undefined : `the volume is a ${its}, the claim asks for a ${wanted}`
 }
 
+/** Who may write a claim of another namespace may write what it says of its content: the volume says it too. */
+const filledFrom = ({ claim, prime }: World): Record<string, string> => {
+  const content = contentOfClaim(claim)
+  const stays = prime?.metadata.namespace === claim.metadata.namespace
+  return stays || content === undefined ? {} : { [filledFromAnnotation]: content.dataset }
+}
+
 /** Gives the filled volume to the claim, as a live look says that it still wants it. */
 export const handOver = (world: World): Plan | undefined => {
   const { claim, prime, primeVolume, now } = world
@@ -63,7 +71,9 @@ export const handOver = (world: World): Plan | undefined => {
   const more = [...accessModes(primeVolume, claim), ...readOnlyMount(primeVolume, claim)]
   return {
     live: true,
-    patch: [{ ref: volumeRef(primeVolume), ops: [...swap(primeVolume, prime, claim, now), ...more] }],
+    patch: [
+      { ref: volumeRef(primeVolume), ops: [...swap(primeVolume, prime, claim, now, filledFrom(world)), ...more] },
+    ],
   }
 }
 

@@ -9,6 +9,7 @@ import { enter, lookAgainIn, reconciling, type Step, say, stalled } from './draf
 import { intentOf, storedDataset } from './intent.ts'
 import { follow, healsByItself, noteFailure, reasonOf, resultOf, retryLater, sentenceOf } from './move.ts'
 import { type Place, soundOther, sourcePlace, storePlace } from './places.ts'
+import { bySync } from './producer.ts'
 
 type Reached = Extract<Place, { access: unknown }>
 
@@ -32,7 +33,7 @@ const specOf = (world: World, store: Reached, source: Reached): MoveSpec => {
     ...(wanted?.exclude === undefined ? {} : { exclude: wanted.exclude }),
     ...(wanted?.allowEmpty === undefined ? {} : { allowEmpty: wanted.allowEmpty }),
     mode: mode === 'Mount' ? 'Auto' : mode,
-    intent: intentOf(world),
+    intent: { ...intentOf(world), producer: bySync(world, source.at) },
     ...(parent === undefined ? {} : { parent }),
   }
 }
@@ -40,10 +41,12 @@ const specOf = (world: World, store: Reached, source: Reached): MoveSpec => {
 /** Of a sentence in a condition and an event, characters. */
 const maxMessage = 1000
 
-const settle = (world: World, draft: Draft, result: Extract<MoveDone, { op: 'Import' }>): void => {
+const settle = (world: World, draft: Draft, { at }: Reached, result: Extract<MoveDone, { op: 'Import' }>): void => {
   draft.status.import = { mode: result.mode, reason: result.modeReason, fingerprint: result.fingerprint }
   if (result.outcome === 'Committed') {
     const size = `${result.files} files, ${formatBytes(result.bytes)}`
+    const listing = result.fingerprint === '' ? {} : { listing: result.fingerprint }
+    draft.status.producedBy = { ...bySync(world, at), ...listing }
     const message = `Imported ${size} (${result.mode}: ${result.modeReason})`
     commit(world, draft, result, [message, ...(result.warnings ?? [])].join(' Note: ').slice(0, maxMessage))
     return
@@ -82,7 +85,7 @@ export const importSource: Step = (world, draft) => {
     const move = { spec: specOf(world, store, source), locations: [store.access, source.access] }
     const now = follow(world, draft, move, draft.status)
     const result = resultOf(now, 'Import')
-    if (result !== undefined) settle(world, draft, result)
+    if (result !== undefined) settle(world, draft, source, result)
     if (now?.state === 'failed') {
       noteFailure(world, draft, 'Import', now)
       if (healsByItself(now)) {

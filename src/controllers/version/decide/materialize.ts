@@ -1,4 +1,4 @@
-import { parseVersionTag } from '../../../api/names.ts'
+import { parseVersionTag, versionTag } from '../../../api/names.ts'
 import { formatBytes } from '../../../api/quantity.ts'
 import type { World } from '../world.ts'
 import { commit } from './commit.ts'
@@ -6,7 +6,13 @@ import { type Draft, enter, reconciling, type Step, stalled } from './draft.ts'
 import { complain } from './import.ts'
 import { intentOf, storedDataset } from './intent.ts'
 import { follow, healsByItself, type Move, noteFailure, reasonOf, resultOf, retryLater, sentenceOf } from './move.ts'
-import { committedOf, type Place, sourceIfNeeded, storePlace } from './places.ts'
+import { type Committed, committedOf, type Place, sourceIfNeeded, storePlace } from './places.ts'
+import { byCopy } from './producer.ts'
+
+const inputOf = ({ spec }: World, { sequence, digest }: Pick<Committed, 'sequence' | 'digest'>) => {
+  const version = versionTag(sequence)
+  return { ref: `${spec.dataset}:${version}`, version, digest }
+}
 
 const moveOf = (world: World, store: Extract<Place, { access: unknown }>): Move | undefined => {
   const wanted = parseVersionTag(world.spec.from?.version ?? '')
@@ -20,7 +26,7 @@ const moveOf = (world: World, store: Extract<Place, { access: unknown }>): Move 
       store: store.access.location,
       ...(source === undefined ? {} : { source: source.access.location }),
       version,
-      intent: intentOf(world),
+      intent: { ...intentOf(world), producer: byCopy(world), inputs: [inputOf(world, version)] },
     },
     locations: [store.access, ...(source === undefined ? [] : [source.access])],
   }
@@ -32,6 +38,9 @@ const run = (world: World, draft: Draft, move: Move): void => {
   const result = resultOf(now, 'Materialize')
   if (result !== undefined) {
     const size = `${result.files} files, ${formatBytes(result.bytes)}`
+    draft.status.producedBy = byCopy(world)
+    const sequence = parseVersionTag(world.spec.from?.version ?? '') ?? 0
+    draft.status.inputs = [inputOf(world, { sequence, digest: result.digest })]
     commit(world, draft, result, `The content of ${world.spec.from?.version}: ${size}, all in the store.`)
   }
   if (now?.state !== 'failed') return

@@ -4,10 +4,11 @@ import { attempt } from '../../../desired/attempt.ts'
 import { activeWriters, endedWell, isReleased, type User } from '../users.ts'
 import type { World } from '../world.ts'
 import { checkpoint } from './checkpoint.ts'
-import { claimNameOf } from './claims.ts'
+import { claimNameOf, contentOf } from './claims.ts'
 import { type Draft, enter, isoTime, lookAgainIn, resting, type Step, say, stalled } from './draft.ts'
 import { attemptInput, stopMovers } from './move.ts'
 import { latestOther } from './places.ts'
+import { byWorkspace } from './producer.ts'
 import { abandonUnused, describeUse } from './working.ts'
 import { ignoresWriters } from './workspace.ts'
 
@@ -104,8 +105,10 @@ export const release: Step = (world, draft) => {
 
 export const startFinalizing = (world: World, draft: Draft): void => {
   const message = 'The writers are gone: what they wrote is uploaded and verified.'
-  const producedBy = produced(world, draft.status.users ?? [])
+  const producedBy = byWorkspace(world) ?? produced(world, draft.status.users ?? [])
   if (producedBy !== undefined) draft.status.producedBy = producedBy
+  const began = world.spec.from?.claim === undefined || world.claim === undefined ? undefined : contentOf(world.claim)
+  if (began !== undefined) draft.status.inputs ??= [{ ref: began.ref, version: began.version, digest: began.digest }]
   draft.status.releasedAt = isoTime(world.now)
   enter(world, draft, 'Finalizing', message)
   say(world, draft, { type: 'Finalized', status: 'False', reason: 'Finalizing', message })
