@@ -108,6 +108,12 @@ const claim = z
   })
   .meta({ description: 'A directory of a PersistentVolumeClaim.' })
 
+/** Characters of all urls and paths, with 100 for what else is said of a file: they travel in an annotation of the mover's pod. */
+const maxListing = 200_000
+const maxTexts = 131_072
+/** Characters of all globs: they travel in an environment variable of the mover's pod. */
+const maxGlobs = 32_768
+
 const sources = ['provider', 's3', 'gcs', 'claim', 'nfs', 'hostPath', 'http', 'inline', 'configMap', 'dataset']
 
 /** Where a Dataset's data comes from. */
@@ -133,25 +139,37 @@ export const sourceLocation = withRules(
       .meta({ description: "A directory of the nodes, under prefixes that the operator's config allows." }),
     http: z
       .object({
-        files: listOf(
-          z.object({
-            url: withRules(text('Address of the file.', 2048), [
-              { rule: "self.matches('^https?://[^ ]+$')", message: 'a url starts with https:// or http://' },
-            ]),
-            path: relativePath('Where the file goes in the version.'),
-            sha256: sha256('The sha256 of its bytes, 64 hex digits.'),
-          }),
-          256,
-          'The files.',
+        files: withRules(
+          listOf(
+            z.object({
+              url: withRules(text('Address of the file.', 2048), [
+                { rule: "self.matches('^https?://[^ ]+$')", message: 'a url starts with https:// or http://' },
+              ]),
+              path: relativePath('Where the file goes in the version.'),
+              sha256: sha256('The sha256 of its bytes, 64 hex digits.'),
+            }),
+            256,
+            'The files.',
+          ),
+          [
+            {
+              rule: `self.map(f, size(f.url) + size(f.path) + 100).sum() <= ${maxListing}`,
+              message:
+                'the urls and paths of all files are too long together (some 200,000 characters): make two Datasets of them',
+            },
+          ],
         ),
       })
       .optional()
       .meta({ description: 'Public files, each with its digest.' }),
     inline: z
       .object({
-        files: z
-          .record(z.string(), z.string().max(131072))
-          .meta({ description: 'Path to text, 128 KiB in all.', maxProperties: 256 }),
+        files: withRules(z.record(z.string(), z.string().max(maxTexts)), [
+          {
+            rule: `self.map(path, size(path) + size(self[path])).sum() <= ${maxTexts}`,
+            message: 'texts may have 128 KiB in all: put bigger data into a ConfigMap, a claim or a bucket',
+          },
+        ]).meta({ description: 'Path to text, 128 KiB in all.', maxProperties: 256 }),
       })
       .optional()
       .meta({ description: 'Small text files: labels, prompts, configs.' }),
@@ -178,6 +196,10 @@ export const sourceLocation = withRules(
     {
       rule: '!has(self.prefix) || has(self.provider) || has(self.s3) || has(self.gcs)',
       message: 'prefix goes with provider, s3 or gcs; the other sources have a path of their own',
+    },
+    {
+      rule: `(has(self.include) ? self.include.map(g, size(g)).sum() : 0) + (has(self.exclude) ? self.exclude.map(g, size(g)).sum() : 0) <= ${maxGlobs}`,
+      message: 'include and exclude may have 32,768 characters together: use fewer globs with ** or {a,b} in them',
     },
   ],
 ).meta({ description: 'Where the data comes from: exactly one location. Absent: a Dataset of outputs only.' })

@@ -179,6 +179,7 @@ export type MoveFailureReason =
   | 'EmptyOutput'
   | 'SourceDrifted'
   | 'InsufficientSpace'
+  | 'StoreFull'
   | 'CredentialsMissing'
   | 'CredentialsDenied'
   | 'Corrupt'
@@ -217,6 +218,7 @@ export const exitCodeOf: Record<MoveFailureReason, number> = {
   EmptyOutput: exitCodes.invalid,
   SourceDrifted: exitCodes.drifted,
   InsufficientSpace: exitCodes.noSpace,
+  StoreFull: exitCodes.noSpace,
   CredentialsMissing: exitCodes.credentials,
   CredentialsDenied: exitCodes.credentials,
   Corrupt: exitCodes.corrupt,

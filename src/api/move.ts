@@ -44,7 +44,7 @@ export const MoveLocation = z.object({
     .optional(),
   /** The keys of a ConfigMap, mounted. */
   configMap: z.object({ name: z.string() }).optional(),
-  /** What the spec of the Dataset says of the files, as a SourceDocument in an annotation of the pod: it is too long for an environment variable. */
+  /** What the spec of the Dataset says of the files, in an annotation of the pod: it is too long for an environment variable. inline: as `packTexts` has it; http: JSON, `{http: [{url, path, sha256}]}`. */
   document: z.enum(['inline', 'http']).optional(),
   /** Empty, or ends in a slash. */
   prefix: z.string(),
@@ -53,13 +53,6 @@ export const MoveLocation = z.object({
   customCA: z.boolean().optional(),
 })
 export type MoveLocation = z.output<typeof MoveLocation>
-
-/** What is mounted for `document`. inline: path to text. */
-export const SourceDocument = z.union([
-  z.object({ inline: z.record(z.string(), z.string()) }),
-  z.object({ http: z.array(z.object({ url: z.string(), path: z.string(), sha256: z.string() })) }),
-])
-export type SourceDocument = z.output<typeof SourceDocument>
 
 /** A Dataset's directory in the store: `prefix` is the whole `<prefix><namespace>/<name>/`. */
 const StoredDataset = z.object({

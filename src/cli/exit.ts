@@ -39,6 +39,7 @@ const ofStore: Partial<Record<StoreFailure, number>> = {
   changed: exit.conflict,
   exists: exit.conflict,
   unreachable: exit.unreachable,
+  full: exit.failed,
 }
 
 const ofMove: Partial<Record<MoveFailureReason, number>> = {

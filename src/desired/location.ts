@@ -41,7 +41,7 @@ export type Mount =
   /** `readOnly`: a source; a store is written to. */
   | { claimName: string; readOnly: boolean }
   | { configMapName: string }
-  /** The text of a SourceDocument. */
+  /** What the annotation for MoveLocation's `document` says. */
   | { document: string }
 
 /** A bucket or a volume and a prefix in it, nothing left to look up. Secret, ConfigMap and claim are in the namespace of the Dataset. */

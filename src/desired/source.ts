@@ -1,5 +1,5 @@
 import type { SourceLocation } from '../api/location.ts'
-import type { SourceDocument } from '../api/move.ts'
+import { packTexts } from '../lib/packed-texts.ts'
 import {
   directoryPrefix,
   type Mount,
@@ -28,8 +28,7 @@ const bytesOf = (text: string): number => new TextEncoder().encode(text).length
 
 const refused = (message: string): Resolution => ({ reason: 'InvalidSpec', message })
 
-const documented = (kind: 'inline' | 'http', document: SourceDocument, tooLong: string): Resolution => {
-  const text = JSON.stringify(document)
+const documented = (kind: 'inline' | 'http', text: string, tooLong: string): Resolution => {
   if (bytesOf(text) > maxDocumentBytes) return refused(tooLong)
   return { location: { document: kind, prefix: '', mount: { document: text } } }
 }
@@ -38,7 +37,7 @@ const inline = (files: Record<string, string>): Resolution => {
   const bytes = Object.entries(files).reduce((sum, [path, text]) => sum + bytesOf(path) + bytesOf(text), 0)
   const tooLong = `spec.source.inline has ${bytes} bytes, and may have ${maxInlineBytes}: put bigger data into a ConfigMap, a claim or a bucket.`
   if (bytes > maxInlineBytes) return refused(tooLong)
-  return documented('inline', { inline: files }, tooLong)
+  return documented('inline', packTexts(files), tooLong)
 }
 
 type Files = NonNullable<SourceLocation['http']>['files']
@@ -53,8 +52,9 @@ const http = (files: Files): Resolution => {
   const twice = files.find(({ path }, i) => files.findIndex((other) => other.path === path) !== i)
   if (twice !== undefined)
     return refused(`spec.source.http names ${twice.path} twice: give each file a path of its own.`)
-  const document = { http: files.map(({ url, path, sha256 }) => ({ url, path, sha256 })) }
-  return documented('http', document, 'spec.source.http has too many long urls and paths: make two Datasets of them.')
+  const text = JSON.stringify({ http: files.map(({ url, path, sha256 }) => ({ url, path, sha256 })) })
+  const tooLong = `spec.source.http has ${bytesOf(text)} bytes of urls, paths and digests, and may have ${maxDocumentBytes}: make two Datasets of it.`
+  return documented('http', text, tooLong)
 }
 
 const share = (context: SourceContext, directory: ResolvedLocation['directory'], prefix: string): Resolution => {

@@ -23,6 +23,7 @@ const storeReasons: Record<StoreFailure, MoveFailureReason> = {
   'no-credentials': 'CredentialsMissing',
   credentials: 'CredentialsDenied',
   denied: 'CredentialsDenied',
+  full: 'StoreFull',
   corrupt: 'Corrupt',
   unreachable: 'Unreachable',
   invalid: 'InvalidSpec',
@@ -37,7 +38,11 @@ const fromSystem = (error: NodeJS.ErrnoException): MoveFailure | undefined => {
     )
   if (error.code === 'EACCES' || error.code === 'EPERM')
     return new MoveFailure('UnreadableFiles', `${where} may not be opened by this mover (${error.code})`, [where])
-  if (error.code === 'EROFS') return new MoveFailure('Unreachable', `${where} is on a read-only file system`)
+  if (error.code === 'EROFS')
+    return new MoveFailure(
+      'Unreachable',
+      `${where} is on a read-only file system: look at the volume, whose disk may have failed, and at how its claim is mounted`,
+    )
   if (error.code === 'EIO' || error.code === 'ESTALE')
     return new MoveFailure(
       'Unreachable',

@@ -50,6 +50,7 @@ const sentences: Record<StoreFailure, (where: string, what: string) => string> =
   credentials: (where, what) =>
     `the store refused the credentials for ${where} (${what}): check the keys in the Secret, or the role of the service account`,
   denied: (where, what) => `these credentials may not ${what}: ${where} needs a policy that allows it`,
+  full: (where, what) => `${where} can't be written, the store is full (${what}): make room in it, or raise its quota`,
   corrupt: (where) => `the bytes of ${where} differ from the checksum that the store holds`,
   unreachable: (where, what) => `no answer for ${where} (${what}): check the endpoint, or wait until the store is back`,
   invalid: (where, what) => `the store refused the request for ${where} as invalid (${what})`,

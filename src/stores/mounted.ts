@@ -1,5 +1,6 @@
 import { chmod, mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { unpackTexts } from '../lib/packed-texts.ts'
 import { openDirectoryStore } from './directory/store.ts'
 import type { HttpFile } from './files/http.ts'
 import { openConfigMap, openSmallFiles } from './files/small.ts'
@@ -22,21 +23,14 @@ interface MountedDeps {
   stall?: number | undefined
 }
 
-interface Documents {
-  inline?: Record<string, string>
-  http?: HttpFile[]
-}
-
 const openDocument = async (deps: MountedDeps, directory: string): Promise<ObjectStore> => {
   const text = await readFile(join(directory, 'document'), 'utf8').catch(() => '{}')
-  const { inline, http } = JSON.parse(text) as Documents
+  const inline = unpackTexts(text)
+  const { http } = (inline === undefined ? JSON.parse(text) : {}) as { http?: HttpFile[] }
   if (http !== undefined)
     return (await import('./files/http.ts')).openHttpStore(http, { retry: deps.retry, stall: deps.stall })
   if (inline === undefined) throw new StoreError('invalid', 'the files of the source did not come with this pod')
-  return openSmallFiles(
-    'inline',
-    new Map(Object.entries(inline).map(([path, content]) => [path, Buffer.from(content)])),
-  )
+  return openSmallFiles('inline', new Map([...inline].map(([path, content]) => [path, Buffer.from(content)])))
 }
 
 /** Movers of other users write there too: one runs as the writer whose files it keeps. */

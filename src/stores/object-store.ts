@@ -96,6 +96,7 @@ export type StoreFailure =
   | 'no-credentials' // there are none where they should be
   | 'credentials' // wrong or expired
   | 'denied' // known identity, not allowed
+  | 'full' // no room, or a quota is used up: transient, but nothing that a try a moment later mends
   | 'corrupt' // bytes differ from what the store itself recorded, after retries
   | 'unreachable' // no connection, no such host, stalled, 5xx, throttled: transient
   | 'invalid' // the request makes no sense to the store

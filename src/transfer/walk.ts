@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer'
 import type { BigIntStats } from 'node:fs'
-import { lstat, readdir, readlink } from 'node:fs/promises'
+import { lstat, readlink } from 'node:fs/promises'
+import { sortedNames } from '../lib/sorted-names.ts'
 
 /** Something that is not a directory, as a walk finds it. */
 export interface Found {
@@ -64,12 +65,23 @@ const linkOf = async (path: string): Promise<Partial<Found>> => {
     : { kind: 'other', what: 'is a symlink whose target is not UTF-8' }
 }
 
-/** Names with one character per byte: compact, and JavaScript sorts them as bytes. */
-const namesOf = async (dir: string): Promise<string[]> => (await readdir(dir, { encoding: 'latin1' })).sort()
-
 type Named = { name: string; path: string; stats: BigIntStats } | { name: string; bad: true }
 
-async function* statAll(root: string, prefix: string, names: string[], living?: boolean): AsyncGenerator<Named> {
+/** What goes away as a whole, where that is to be expected, has no names. */
+async function* namesOf(dir: string, ignore: string[], living: boolean | undefined): AsyncGenerator<string[]> {
+  try {
+    yield* sortedNames(dir, (name) => !ignore.includes(name))
+  } catch (error) {
+    if (!living || !gone(error)) throw error
+  }
+}
+
+async function* statAll(
+  root: string,
+  prefix: string,
+  batches: AsyncIterable<string[]>,
+  living?: boolean,
+): AsyncGenerator<Named> {
   const look = async (name: string): Promise<Named | undefined> => {
     const bytes = Buffer.from(name, 'latin1')
     if (!isUtf8(bytes)) return { name, bad: true }
@@ -77,10 +89,11 @@ async function* statAll(root: string, prefix: string, names: string[], living?: 
     const stats = await unlessGone(lstat(`${root}/${path}`, { bigint: true }), living)
     return stats && { name, path, stats }
   }
-  for (let at = 0; at < names.length; at += lookahead) {
-    const seen = await Promise.all(names.slice(at, at + lookahead).map(look))
-    yield* seen.filter((one) => one !== undefined)
-  }
+  for await (const names of batches)
+    for (let at = 0; at < names.length; at += lookahead) {
+      const seen = await Promise.all(names.slice(at, at + lookahead).map(look))
+      yield* seen.filter((one) => one !== undefined)
+    }
 }
 
 const notUtf8 = (prefix: string, name: string): Found => {
@@ -91,7 +104,7 @@ const notUtf8 = (prefix: string, name: string): Found => {
 
 /**
  * All that is below `root` and no directory, in the byte order of the paths, as manifests have them. `lost+found` at the root is left out, and
- * so is `ignore`. `living`: somebody writes meanwhile, so what goes away on the way is no error. Follows no symlink. Holds the names of the directories on the way, no more.
+ * so is `ignore`. `living`: somebody writes meanwhile, so what goes away on the way is no error. Follows no symlink. Holds some of the names of the directories on the way, no more.
  *
  * A directory `a` counts as `a/` and so comes behind `a-b`: it waits in `open` until the names that sort before it are through.
  */
@@ -101,8 +114,8 @@ export async function* walk(
   prefix = '',
 ): AsyncGenerator<Found> {
   options.signal?.throwIfAborted()
-  const all = (await unlessGone(namesOf(`${root}/${prefix}`), options.living && prefix !== '')) ?? []
-  const names = prefix === '' ? all.filter((name) => name !== 'lost+found' && name !== options.ignore) : all
+  const ignore = prefix === '' ? ['lost+found', options.ignore ?? ''] : []
+  const names = namesOf(`${root}/${prefix}`, ignore, options.living && prefix !== '')
   const open: { name: string; path: string }[] = []
   async function* enterBefore(name: string | undefined): AsyncGenerator<Found> {
     while (open.length > 0 && (name === undefined || `${open.at(-1)!.name}/` < name)) {

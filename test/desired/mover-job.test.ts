@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 import type { MoveSpec } from '../../src/api/move.ts'
 import { moverAccess } from '../../src/desired/location.ts'
 import { type MoverJobInput, moverJob } from '../../src/desired/mover-job.ts'
+import { packTexts } from '../../src/lib/packed-texts.ts'
 
 const at = (credentials?: object) =>
   moverAccess('store', { s3: { bucket: 'b' }, prefix: 'p/', ...(credentials ? { credentials } : {}) })
@@ -169,7 +170,7 @@ test('a ConfigMap may be missing; long lists travel in an annotation, not in the
     name: 'location-source',
     configMap: { name: 'labels', optional: true },
   })
-  const text = JSON.stringify({ inline: { a: 'x'.repeat(100_000) } })
+  const text = packTexts({ a: 'x'.repeat(100_000) })
   const listed = moverAccess('source', { document: 'inline', prefix: '', mount: { document: text } })
   const { metadata, spec: pod } = template({ locations: [listed] }) as PodTemplate & {
     metadata: { annotations: object }

@@ -62,6 +62,7 @@ test.each<[string, Error, number, string]>([
   ['no bucket', new StoreError('no-bucket', 'no bucket'), exitCodes.invalid, 'SourceNotFound'],
   ['a broken manifest', new ManifestError('a path is there twice', 'p'), exitCodes.corrupt, 'Corrupt'],
   ['a full disk', system('ENOSPC'), exitCodes.noSpace, 'InsufficientSpace'],
+  ['a full store', new StoreError('full', 'the store is full'), exitCodes.noSpace, 'StoreFull'],
   ['a file of somebody else', system('EACCES', '/data/x'), exitCodes.unreadable, 'UnreadableFiles'],
   ['a failing disk', system('EIO', '/data/x'), exitCodes.transient, 'Unreachable'],
   ['anything else', new TypeError('secret words'), exitCodes.transient, 'Unreachable'],

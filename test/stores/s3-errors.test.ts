@@ -28,6 +28,8 @@ describe('what an error of the SDK means', () => {
     ['denied', answered(403, 'AccessDenied'), {}, 'denied', false],
     ['nonsense', answered(400, 'InvalidArgument'), {}, 'invalid', false],
     ['not implemented', answered(501, 'NotImplemented'), {}, 'invalid', false],
+    ['a full disk', answered(507, 'XMinioStorageFull'), {}, 'full', false],
+    ['a quota', answered(403, 'QuotaExceeded'), {}, 'full', false],
     ['500', answered(500, 'InternalError'), {}, 'unreachable', true],
     ['slow down', answered(503, 'SlowDown'), {}, 'unreachable', true],
     ['409', answered(409, 'ConditionalRequestConflict'), {}, 'unreachable', true],

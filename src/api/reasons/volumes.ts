@@ -7,6 +7,11 @@ export const volumeReasons = {
     'The volume is too small for the data.',
     'Ask for as much as the message says: resources.requests.storage of the claim, or spec.volume.size.',
   ),
+  StoreFull: wait(
+    'Ready',
+    'The store has no room for more bytes, or its quota is used up.',
+    'Make room in the bucket or on the volume that the message names, or raise its quota; Granary tries again by itself.',
+  ),
   MoversLimited: wait(
     'Ready',
     'As many movers run as the operator allows at once, in the cluster or in the namespace.',

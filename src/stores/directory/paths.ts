@@ -34,7 +34,10 @@ export const fromSystem = (error: unknown, name: string, key?: string): unknown 
     case 'EEXIST':
       return new StoreError('invalid', `${where} can't be a file there (${code})`, key)
     case 'ENOSPC':
-    case 'EDQUOT':
+    case 'EDQUOT': {
+      const remedy = 'make room on its volume, or give it a bigger one'
+      return new StoreError('full', `${where} can't be written, ${name} is full (${code}): ${remedy}`, key)
+    }
     case 'EIO':
     case 'ESTALE':
       return new StoreError('unreachable', `${where} can't be read or written now (${code})`, key)

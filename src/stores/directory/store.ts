@@ -1,5 +1,5 @@
-import { type FileHandle, open, readdir, rm, stat } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+import { type FileHandle, open, stat } from 'node:fs/promises'
+import { resolve } from 'node:path'
 import { addAbortSignal } from 'node:stream'
 import { compareUtf8 } from '../../lib/utf8.ts'
 import { downloadByStream, uploadByStream } from '../by-stream.ts'
@@ -7,8 +7,8 @@ import { type GetOptions, type ObjectInfo, type ObjectStore, StoreError } from '
 import { probeStore } from '../probe.ts'
 import { etagOf } from './etag.ts'
 import { listFiles } from './list.ts'
-import { fromSystem, pathOf, unfinished } from './paths.ts'
-import { removeFile, writeFileAtomically } from './write.ts'
+import { fromSystem, pathOf } from './paths.ts'
+import { removeFile, removeUnfinished, writeFileAtomically } from './write.ts'
 
 /** Opens a file and says what it is; a directory is no object. */
 const openFile = async (path: string, name: string, key: string): Promise<{ handle: FileHandle; info: ObjectInfo }> => {
@@ -99,23 +99,7 @@ export const openDirectoryStore = (directory: string, name = 'directory'): Objec
         await guarded(key, () => removeFile(root, pathOf(root, name, key)))
       }
     },
-    abortUploads: (prefix, signal) =>
-      guarded(undefined, async () => {
-        let removed = 0
-        const sweep = async (at: string): Promise<void> => {
-          signal?.throwIfAborted()
-          const entries = await readdir(join(root, at), { withFileTypes: true }).catch(() => [])
-          for (const entry of entries) {
-            if (entry.isDirectory()) await sweep(`${at}${entry.name}/`)
-            else if (entry.name.startsWith(unfinished)) {
-              await rm(join(root, at, entry.name), { force: true })
-              removed++
-            }
-          }
-        }
-        await sweep(directoryOf(prefix))
-        return removed
-      }),
+    abortUploads: (prefix, signal) => guarded(undefined, () => removeUnfinished(root, directoryOf(prefix), signal)),
     probe: (prefix, signal) => probeStore(store, prefix, signal),
     keepsVersions: async () => false,
     close: async () => {},

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { chmod, type FileHandle, link, mkdir, open, rename, rm, rmdir, stat, unlink } from 'node:fs/promises'
+import { chmod, type FileHandle, link, mkdir, open, opendir, rename, rm, rmdir, stat, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { type ObjectInfo, type PutOptions, StoreError } from '../object-store.ts'
@@ -122,4 +122,20 @@ export const removeFile = async (root: string, path: string): Promise<void> => {
       return
     }
   }
+}
+
+/** Removes what killed writers left in a directory (empty: the root, or ends in a slash) and below it; how many files. */
+export const removeUnfinished = async (root: string, at: string, signal: AbortSignal | undefined): Promise<number> => {
+  const directory = await opendir(join(root, at)).catch(() => undefined)
+  if (directory === undefined) return 0
+  let removed = 0
+  for await (const entry of directory) {
+    signal?.throwIfAborted()
+    if (entry.isDirectory()) removed += await removeUnfinished(root, `${at}${entry.name}/`, signal)
+    else if (entry.name.startsWith(unfinished)) {
+      await rm(join(root, at, entry.name), { force: true })
+      removed++
+    }
+  }
+  return removed
 }

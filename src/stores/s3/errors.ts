@@ -14,6 +14,9 @@ const credentialCodes = new Set([
   ...['InvalidAccessKeyId', 'SignatureDoesNotMatch', 'ExpiredToken', 'InvalidToken', 'TokenRefreshRequired'],
   ...['ExpiredTokenException', 'InvalidSecurity', 'NotSignedUp', 'Unauthorized', 'InvalidTokenId'],
 ])
+const fullCodes = new Set([
+  ...['XMinioStorageFull', 'XMinioAdminBucketQuotaExceeded', 'QuotaExceeded', 'InsufficientCapacity'],
+])
 const transientCodes = new Set([
   ...[
     'SlowDown',
@@ -37,6 +40,7 @@ const byStatus = (status: number | undefined, code: string, context: CallContext
   if (code === 'NoSuchKey' || code === 'NoSuchVersion' || code === 'NoSuchUpload') return 'not-found'
   if (code === 'CredentialsProviderError') return 'no-credentials'
   if (credentialCodes.has(code)) return 'credentials'
+  if (fullCodes.has(code) || status === 507) return 'full'
   if (transientCodes.has(code)) return 'transient'
   if (code === 'NotImplemented' || status === 501) return 'invalid'
   if (status === undefined || status >= 500 || status === 429 || status === 408 || status === 409) return 'transient'

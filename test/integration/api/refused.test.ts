@@ -32,6 +32,8 @@ const source = (location: unknown, more = {}) => dataset({ source: location, ...
 
 const s3 = { bucket: 'team-bucket' }
 const digest = 'a'.repeat(64)
+const listing = (count: number, length: number) =>
+  Array.from({ length: count }, (_, i) => ({ url: `https://a/${'b'.repeat(length)}`, path: `${i}`, sha256: digest }))
 
 const refused: [string, Manifest, string][] = [
   ['no location', source({}), 'a source is exactly one of provider, s3'],
@@ -63,6 +65,17 @@ const refused: [string, Manifest, string][] = [
     'an address that is none',
     source({ http: { files: [{ url: 'ftp://a', path: 'b', sha256: digest }] } }),
     'a url starts',
+  ],
+  ['lists of long urls', source({ http: { files: listing(256, 800) } }), 'too long together'],
+  [
+    'texts of more than 128 KiB',
+    source({ inline: { files: { a: 'x'.repeat(70_000), b: 'x'.repeat(70_000) } } }),
+    '128 KiB in all',
+  ],
+  [
+    'more globs than a pod takes',
+    source({ s3, include: Array(65).fill('x'.repeat(512)) }),
+    'may have 32,768 characters',
   ],
   [
     'import: Reference of a directory',
@@ -141,6 +154,8 @@ const accepted: [string, Manifest][] = [
   ['a directory of a node', source({ hostPath: { path: '/srv/data' } })],
   ['an existing workspace', source({ claim: { name: 'work', path: 'a/b', live: true } })],
   ['public files', source({ http: { files: [{ url: 'https://a/b', path: 'b', sha256: digest }] } })],
+  ['as many public files as there may be', source({ http: { files: listing(256, 600) } })],
+  ['texts of 128 KiB', source({ inline: { files: { a: '"'.repeat(131_071) } } })],
   ['text', source({ inline: { files: { 'labels.txt': 'cat\n', 'a/b.txt': '' } } })],
   ['a ConfigMap', source({ configMap: { name: 'labels' } })],
   ['an alias', source({ dataset: { namespace: 'data', name: 'imagenet' } }, { volume: { keep: 1 }, description: 'x' })],

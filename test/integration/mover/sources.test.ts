@@ -3,8 +3,9 @@ import { chmod, mkdir, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pino } from 'pino'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import type { MoveLocation, MoveSpec, SourceDocument } from '../../../src/api/move.ts'
+import type { MoveLocation, MoveSpec } from '../../../src/api/move.ts'
 import { exitCodes } from '../../../src/api/move-result.ts'
+import { packTexts } from '../../../src/lib/packed-texts.ts'
 import { sha256Hex } from '../../../src/manifest/digest.ts'
 import type { DoneOf, SpecOf } from '../../../src/mover/deps.ts'
 import { runOperation } from '../../../src/mover/operations.ts'
@@ -113,9 +114,12 @@ describe('sources that are no bucket, read by the mover program', () => {
       Object.entries(found).flatMap(([path, text]) => (path.endsWith('/') ? [] : [[path, text.replace(/^\d+ /, '')]])),
     )
   }
-  const mountDocument = async (document: SourceDocument) => {
+  const mountDocument = async (document: { http: object[] } | { inline: Record<string, string> }) => {
     await mkdir(pod.mount('source'), { recursive: true })
-    await writeFile(join(pod.mount('source'), 'document'), JSON.stringify(document))
+    await writeFile(
+      join(pod.mount('source'), 'document'),
+      'inline' in document ? packTexts(document.inline) : JSON.stringify(document),
+    )
   }
   const plantSource = (files: Parameters<typeof plant>[1]) => plant(pod.mount('source'), files)
   const keys = async (under: string) =>
