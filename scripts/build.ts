@@ -19,13 +19,21 @@ const refuseNameless = ({ inputs }: Metafile): void => {
         throw new Error(`${path} imports ${imported} when it is needed: it is CommonJS, so import it at the top`)
 }
 
-/** gaxios, through which Google's tokens come, does that with what it needs behind a proxy: required, it keeps its names. */
-const requireInGaxios: Plugin = {
-  name: 'require-in-gaxios',
+/**
+ * node-fetch, by which Google's tokens come, uses `url.parse` and punycode, of which Node.js warns outside of node_modules: on the standard error of
+ * every mover. It gets what has taken their place.
+ */
+const urlsInNodeFetch: Plugin = {
+  name: 'urls-in-node-fetch',
   setup({ onLoad }) {
-    onLoad({ filter: /[/\\]gaxios[/\\]build[/\\]cjs[/\\].*\.js$/ }, async ({ path }) => {
+    onLoad({ filter: /[/\\]node-fetch[/\\]lib[/\\]index\.m?js$/ }, async ({ path }) => {
       const text = await readFile(path, 'utf8')
-      return { contents: text.replaceAll(/\bimport\((['"][^'"]+['"])\)/g, 'Promise.resolve().then(() => require($1))') }
+      const contents = text
+        .replace(/= Url\.parse;/, '= (text) => Url.urlToHttpOptions(new URL(text));')
+        .replace(/^.*whatwg-?url.*from.*$|^.*require\('whatwg-url'\).*$/im, 'const whatwgUrl = {};')
+      if (/\bUrl\.parse\b|from 'whatwg-url'|require\('whatwg-url'\)/.test(contents))
+        throw new Error(`${path} is another one than it was: does Node.js still warn of it?`)
+      return { contents }
     })
   },
 }
@@ -47,7 +55,7 @@ const { metafile } = await build({
   banner: { js: `#!/usr/bin/env node\n${requireForCommonJs}` },
   absWorkingDir: root,
   metafile: true,
-  plugins: [requireInGaxios],
+  plugins: [urlsInNodeFetch],
 })
 refuseNameless(metafile)
 const made = new Set(Object.keys(metafile.outputs).map((path) => basename(path)))

@@ -166,6 +166,31 @@ describe('what Google Cloud Storage says', () => {
     expect(await store.keepsVersions()).toBeUndefined()
   })
 
+  test('what a bucket says of old generations: kept, and removed by a rule', async () => {
+    const rule = { action: { type: 'Delete' }, condition: { numNewerVersions: 2, matchesPrefix: ['a/'] } }
+    answers = [() => ({ body: { versioning: { enabled: true }, lifecycle: { rule: [rule] } } })]
+    expect(await store.keepsVersions()).toBe(true)
+    expect(await store.removesVersions?.('a/b/')).toBe(true)
+    expect(await store.removesVersions?.('c/')).toBe(false)
+    answers = [() => refusal(403, 'forbidden')]
+    expect(await store.removesVersions?.('a/')).toBeUndefined()
+  })
+
+  test('what is asked by the library is stopped too, at once', async () => {
+    const stop = new AbortController()
+    answers = [
+      () => {
+        stop.abort(new Error('stopped'))
+        return { headers: { 'content-length': '1000' }, body: '{' }
+      },
+    ]
+    const { signal } = stop
+    await expect(listAll(store.list('', { signal }))).rejects.toThrow('stopped')
+    await expect(store.put('k', Buffer.from('x'), { signal })).rejects.toThrow('stopped')
+    await expect(store.head('k', { signal })).rejects.toThrow('stopped')
+    expect(requests).toHaveLength(1)
+  })
+
   test('an upload goes on where the store is, at the address that this store is reached by; its session is in no message', async () => {
     const bytes = pattern(9 * 1024 * 1024)
     const session = 'https://elsewhere.example/upload/storage/v1/b/b/o?uploadType=resumable&upload_id=SECRET-SESSION'

@@ -1,10 +1,11 @@
+import { randomUUID } from 'node:crypto'
 import { Readable } from 'node:stream'
+import type { Storage } from '@google-cloud/storage'
 import { Agent } from 'undici'
 import { readAuthorities } from '../authorities.ts'
-import type { CallContext } from '../failures.ts'
 import type { Summer } from '../hashing/sums.ts'
-import { type RetryPolicy, withRetry } from '../retry.ts'
-import { HttpError, translate } from './errors.ts'
+import type { RetryPolicy } from '../retry.ts'
+import { HttpError } from './errors.ts'
 import type { GoogleIdentity } from './identity.ts'
 
 export interface GcsAddress {
@@ -40,8 +41,11 @@ export interface Answer {
 
 /** What every call on a bucket needs. */
 export interface GcsDeps {
-  /** One request; whatever its status, its answer. */
+  /** One request for bytes; whatever its status, its answer. */
   send(call: Call): Promise<Answer>
+  /** Google's library, for everything else. */
+  storage: Storage
+  bucket: string
   /** `/storage/v1/b/<bucket>`, and the same for uploads. */
   path: string
   uploadPath: string
@@ -83,15 +87,22 @@ export const queryOf = (parameters: Record<string, string | undefined>): string 
   return pairs.length === 0 ? '' : `?${pairs.join('&')}`
 }
 
+/** What is known of an object (JSON) and its bytes, as one body of two parts. */
+export const related = (resource: string, kind: string, bytes: Uint8Array): { type: string; body: Buffer } => {
+  const boundary = `granary-${randomUUID()}`
+  const head = `--${boundary}\r\ncontent-type: application/json; charset=utf-8\r\n\r\n${resource}\r\n--${boundary}\r\ncontent-type: ${kind}\r\n\r\n`
+  const body = Buffer.concat([Buffer.from(head), bytes, Buffer.from(`\r\n--${boundary}--`)])
+  return { type: `multipart/related; boundary=${boundary}`, body }
+}
+
 export interface GcsClient {
+  /** Where paths begin: scheme, host and perhaps a path, without a slash at the end. */
+  endpoint: string
   send(call: Call): Promise<Answer>
   close(): Promise<void>
 }
 
-/**
- * The JSON API over connections of our own. Google's client library has one pool of connections for the whole process, whose certificates are those of
- * the first request, and no way to stop a request: so of it only the part that makes tokens is used.
- */
+/** The connections to one server, with one identity and its own authorities: those of the bytes, and of Google's library (`sdk.ts`). */
 export const openClient = async (address: GcsAddress, options: ClientOptions): Promise<GcsClient> => {
   const { identity, stall } = options
   const ca = await readAuthorities(options.caFile)
@@ -117,6 +128,7 @@ export const openClient = async (address: GcsAddress, options: ClientOptions): P
     return { status: answer.statusCode, headers: answer.headers, body: answer.body }
   }
   return {
+    endpoint: base.origin + root,
     async send(call) {
       const used = await identity.header()
       const answer = await once(call, used)
@@ -131,21 +143,3 @@ export const openClient = async (address: GcsAddress, options: ClientOptions): P
 /** What an answer with a status that nobody expected is: an HttpError. */
 export const refusal = async (answer: Answer): Promise<HttpError> =>
   new HttpError(answer.status, await textOf(answer), header(answer, 'retry-after'))
-
-/** One request with retries for an answer of a good status, read whole as JSON; what it throws is a StoreError, or the reason of the signal. */
-export const callJson = <T>(
-  deps: GcsDeps,
-  context: Omit<CallContext, 'store'>,
-  call: Call,
-  read: (json: unknown) => T,
-): Promise<T> =>
-  withRetry(deps.retry, call.signal, async () => {
-    try {
-      const answer = await deps.send(call)
-      if (answer.status >= 300) throw await refusal(answer)
-      const text = await textOf(answer)
-      return read(text === '' ? {} : JSON.parse(text))
-    } catch (error) {
-      throw translate(error, { store: deps.name, ...context }, call.signal)
-    }
-  })

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type AuthClient, GoogleAuth, JWT } from 'google-auth-library'
+import { Storage, type StorageOptions } from '@google-cloud/storage'
 import { wordOf } from '../failures.ts'
 import { StoreError } from '../object-store.ts'
 import { TransientError } from '../retry.ts'
@@ -16,6 +16,12 @@ export interface GoogleIdentity {
   renew(refused: string): Promise<boolean>
 }
 
+/** What Google's library gives tokens by. */
+export interface TokenClient {
+  getRequestHeaders(): Promise<{ Authorization?: string }>
+}
+
+/** All that is needed; the library would ask for more. */
 const scopes = ['https://www.googleapis.com/auth/devstorage.read_write']
 const keyFile = 'service-account.json'
 
@@ -44,27 +50,21 @@ const readKey = async (directory: string, store: string): Promise<Record<string,
   )
 }
 
-/** A service account signs its own tokens, which needs no other server; what else such files can describe is the library's. */
-const clientOfKey = async (directory: string, store: string): Promise<AuthClient> => {
-  const key = await readKey(directory, store)
-  if (key.type !== 'service_account') {
-    const client = new GoogleAuth({ scopes }).fromJSON(
-      key as Parameters<InstanceType<typeof GoogleAuth>['fromJSON']>[0],
-    )
-    Object.assign(client, { scopes })
-    return client
-  }
-  const { client_email: email, private_key: privateKey, private_key_id: keyId } = key
-  if (typeof email !== 'string' || typeof privateKey !== 'string') throw missing(store)
-  const client = new JWT({ email, key: privateKey, scopes, ...(typeof keyId === 'string' ? { keyId } : {}) })
-  client.useJWTAccessWithScope = true
-  return client
+/** A client of Google's library for these credentials, or else for those in the order of Google's tools: GOOGLE_APPLICATION_CREDENTIALS, the file of gcloud, the metadata server. */
+const clientFor = async (credentials?: StorageOptions['credentials']): Promise<TokenClient> => {
+  // Told of no project, it asks for one in several places, which takes seconds, and nothing here is about projects.
+  const { authClient } = new Storage({ projectId: 'any', ...(credentials ? { credentials } : {}) })
+  // A service account signs its tokens itself, which needs no other server.
+  authClient.useJWTAccessWithScope = true
+  const client = await authClient.getClient()
+  return Object.assign(client, { scopes }) as TokenClient
 }
 
-/** The order of Google's tools: GOOGLE_APPLICATION_CREDENTIALS, the file of gcloud, the metadata server (workload identity). */
-const ambientClient = (): Promise<AuthClient> => {
-  // Told of no project, it asks for one in several places, which takes seconds, and nothing here is about projects.
-  return new GoogleAuth({ scopes, projectId: 'any' }).getClient()
+const clientOfKey = async (directory: string, store: string): Promise<TokenClient> => {
+  const key = await readKey(directory, store)
+  const whole = typeof key.client_email === 'string' && typeof key.private_key === 'string'
+  if (key.type === 'service_account' && !whole) throw missing(store)
+  return clientFor(key as StorageOptions['credentials'])
 }
 
 interface AuthError {
@@ -100,14 +100,13 @@ export const fromGoogle = (thrown: unknown, store: string): Error => {
 }
 
 /** An identity over whatever makes clients of Google's library: a refused token is made anew by a new one. */
-export const identityFrom = (make: () => Promise<AuthClient>, store: string): GoogleIdentity => {
-  let client: Promise<AuthClient> | undefined
+export const identityFrom = (make: () => Promise<TokenClient>, store: string): GoogleIdentity => {
+  let client: Promise<TokenClient> | undefined
   let renewing: Promise<unknown> | undefined
   const header = async (): Promise<string | undefined> => {
     client ??= make()
     try {
-      const headers = await (await client).getRequestHeaders()
-      return headers.get('authorization') ?? undefined
+      return (await (await client).getRequestHeaders()).Authorization
     } catch (error) {
       client = undefined
       throw fromGoogle(error, store)
@@ -135,10 +134,10 @@ export const openIdentity = async (source: CredentialSource, store: string): Pro
     case 'Anonymous':
       return { header: async () => undefined, renew: async () => false }
     case 'Ambient':
-      return identityFrom(ambientClient, store)
+      return identityFrom(() => clientFor(), store)
     case 'Files': {
       const client = await clientOfKey(source.directory, store)
-      let first: AuthClient | undefined = client
+      let first: TokenClient | undefined = client
       const make = async () => {
         const made = first ?? (await clientOfKey(source.directory, store))
         first = undefined

@@ -1,16 +1,17 @@
 import { uploadByStream } from '../by-stream.ts'
 import { FileHashes } from '../hashing/file-hashes.ts'
 import { Summer } from '../hashing/sums.ts'
-import { type ObjectInfo, type ObjectStore, StoreError } from '../object-store.ts'
+import { type ObjectStore, StoreError } from '../object-store.ts'
 import { probeStore } from '../probe.ts'
 import { defaultRetryPolicy, type RetryPolicy } from '../retry.ts'
-import { callJson, type GcsAddress, type GcsDeps, openClient, queryOf } from './client.ts'
+import { type GcsAddress, type GcsDeps, openClient } from './client.ts'
 import { downloadObject } from './download.ts'
-import { getObject, objectPath, readerOf } from './get.ts'
+import { getObject, readerOf } from './get.ts'
 import { type CredentialSource, openIdentity } from './identity.ts'
-import { fieldsOfObject, infoOfResource, type ObjectResource } from './info.ts'
+import { readLifecycle } from './lifecycle.ts'
 import { listObjects } from './list.ts'
 import { putObject } from './put.ts'
+import { callSdk, headObject, openSdk } from './sdk.ts'
 import { uploadObject } from './upload.ts'
 
 export interface GcsStoreOptions {
@@ -30,8 +31,7 @@ const deletesInFlight = 32
 
 const removeOne = async (deps: GcsDeps, key: string, signal: AbortSignal | undefined): Promise<void> => {
   try {
-    const call = { method: 'DELETE' as const, path: objectPath(deps, key), signal }
-    await callJson(deps, { doing: 'delete objects', key }, call, () => {})
+    await callSdk(deps, { doing: 'delete objects', key }, signal, (bucket) => bucket.file(key).delete())
   } catch (error) {
     if (!(error instanceof StoreError) || error.failure !== 'not-found') throw error
   }
@@ -51,23 +51,14 @@ export const openGcsStore = async (address: GcsAddress, options: GcsStoreOptions
   const path = `/storage/v1/b/${bucket}`
   const uploadPath = `/upload/storage/v1/b/${bucket}/o`
   const retry = options.retry ?? defaultRetryPolicy
-  const deps: GcsDeps = { send: client.send, name, path, uploadPath, retry, summer: new Summer() }
+  const storage = openSdk(client.endpoint, client.send)
+  const summer = new Summer()
+  const deps: GcsDeps = { send: client.send, storage, bucket: address.bucket, name, path, uploadPath, retry, summer }
 
   const reader = readerOf(deps)
   const hashes = new FileHashes()
 
-  const head: ObjectStore['head'] = async (key, { version, signal } = {}): Promise<ObjectInfo | undefined> => {
-    const query = queryOf({ fields: fieldsOfObject, generation: version })
-    const call = { method: 'GET' as const, path: objectPath(deps, key) + query, signal }
-    try {
-      return await callJson(deps, { doing: 'read objects', key }, call, (json) =>
-        infoOfResource(json as ObjectResource, version),
-      )
-    } catch (error) {
-      if (error instanceof StoreError && error.failure === 'not-found') return undefined
-      throw error
-    }
-  }
+  const head: ObjectStore['head'] = (key, how) => headObject(deps, key, how)
 
   const store: ObjectStore = {
     name,
@@ -87,10 +78,9 @@ export const openGcsStore = async (address: GcsAddress, options: GcsStoreOptions
     abortUploads: async () => 0,
     probe: (prefix, signal) => probeStore(store, prefix, signal),
     async keepsVersions(signal) {
-      const call = { method: 'GET' as const, path: `${path}?fields=versioning`, signal }
       try {
-        return await callJson(deps, { doing: 'read the bucket' }, call, (json) => {
-          const { versioning } = json as { versioning?: { enabled?: boolean } }
+        return await callSdk(deps, { doing: 'read the bucket' }, signal, async (bucket) => {
+          const [{ versioning }] = await bucket.getMetadata({ fields: 'versioning' })
           return versioning?.enabled === true
         })
       } catch (error) {
@@ -98,6 +88,7 @@ export const openGcsStore = async (address: GcsAddress, options: GcsStoreOptions
         throw error
       }
     },
+    removesVersions: (prefix, signal) => readLifecycle(deps, prefix, signal),
     async close() {
       await client.close()
       await hashes.close()

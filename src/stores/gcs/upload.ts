@@ -3,10 +3,10 @@ import type { Readable } from 'node:stream'
 import { type ObjectInfo, type PutOptions, StoreError } from '../object-store.ts'
 import { readExactly } from '../read-exactly.ts'
 import { TransientError, withRetry } from '../retry.ts'
-import { type Answer, callJson, type GcsDeps, header, refusal, textOf } from './client.ts'
+import { type Answer, type GcsDeps, header, refusal, textOf } from './client.ts'
 import { HttpError } from './errors.ts'
 import { infoOfResource, type ObjectResource } from './info.ts'
-import { damaged, putObject, takeBack, uploadQuery, writeFailure } from './put.ts'
+import { damaged, sendWhole, takeBack, uploadQuery, writeFailure } from './put.ts'
 
 /** Up to this size an object goes in one request. */
 const oneRequest = 8 * 1024 * 1024
@@ -153,7 +153,7 @@ export const uploadObject = async (
 ): Promise<ObjectInfo> => {
   if (size <= oneRequest) {
     const bytes = size === 0 ? new Uint8Array() : await readExactly(open(0, size), size, key)
-    return putObject(deps, key, bytes, options)
+    return sendWhole(deps, key, bytes, options)
   }
   const stop = new AbortController()
   const signal = options.signal ? AbortSignal.any([options.signal, stop.signal]) : stop.signal
@@ -162,15 +162,15 @@ export const uploadObject = async (
     return await sendAll({ deps, key, size, session, options, signal }, open)
   } catch (error) {
     stop.abort()
-    await giveUp(deps, key, session)
+    await giveUp(deps, session)
     throw error
   }
 }
 
 /** Best effort: the store forgets sessions by itself after a week, and nobody sees or pays for what is in them. */
-const giveUp = async (deps: GcsDeps, key: string, session: string): Promise<void> => {
-  const patience = { ...deps, retry: { ...deps.retry, attempts: 1 } }
-  await callJson(patience, { doing: 'give up uploads', key }, { method: 'DELETE', path: session }, () => {}).catch(
-    () => {},
-  )
+const giveUp = async (deps: GcsDeps, session: string): Promise<void> => {
+  try {
+    const answer = await deps.send({ method: 'DELETE', path: session })
+    answer.body.resume()
+  } catch {}
 }

@@ -205,9 +205,10 @@ describe('movers with the identity of their pod', () => {
     })
   })
 
-  test('nothing of what was issued was printed by any of them', () => {
+  test('nothing of what was issued was printed by any of them, and no warning of Node.js', () => {
     expect(ends.length).toBeGreaterThan(11)
     expect(cloud.secrets.length).toBeGreaterThan(11)
+    for (const { output } of ends) expect(output).not.toContain('DeprecationWarning')
     for (const { output, text } of ends)
       for (const secret of [...cloud.secrets, minio.secretKey, 'not-the-right-one'])
         expect(output + text).not.toContain(secret)
