@@ -43,6 +43,9 @@ const { metafile } = await build({
   entryPoints: { main: 'src/main.ts', 'file-hash-worker': 'src/stores/hashing/file-hash-worker.ts' },
   outdir,
   bundle: true,
+  // Names stay: they are in stack traces, and in what errors say.
+  minifyWhitespace: true,
+  minifySyntax: true,
   // What is imported when it is needed is a file of its own: a mover reads neither a Kubernetes client nor the SDK of a store that it doesn't open. All
   // in one directory, since code finds the worker beside itself.
   splitting: true,

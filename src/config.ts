@@ -1,7 +1,7 @@
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { z } from 'zod'
+import * as z from 'zod'
 import { moverPaths } from './api/move.ts'
 import { storeClaimName } from './api/names.ts'
 import { parseQuantity } from './api/quantity.ts'

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import type { Rule } from './schema.ts'
 
 type Json = Record<string, unknown>

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import type { Condition, KubeObject } from './meta.ts'
 import { base, checkpoint, commitPolicy, refString, tag, versionNumber } from './ref-schema.ts'
 import {

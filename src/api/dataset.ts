@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { sourceLocation, storeLocation, writeBackLocation } from './location.ts'
 import type { Condition, KubeObject } from './meta.ts'
 import { checkpoint, commitPolicy, isTag, selector, tag, tagSentence, versionNumber } from './ref-schema.ts'

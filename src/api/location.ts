@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { exactlyOne, listOf, namespaceName, objectName, type Rule, sha256, text, withRules } from './schema.ts'
 
 /** Below which keys or paths: empty, or ends in a slash. */

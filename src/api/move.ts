@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 
 /**
  * The contract between operator and mover (protocols.md 0). The operator writes one MoveSpec into `GRANARY_MOVE_SPEC`; the mover answers with an

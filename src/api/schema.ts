@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 
 /** One rule of `x-kubernetes-validations`: CEL, and the sentence that the API server answers with. */
 export interface Rule {

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { providerMembers, providerRules } from './location.ts'
 import type { Condition, KubeObject } from './meta.ts'
 import { conditions, count, failure, text, time, withRules } from './schema.ts'

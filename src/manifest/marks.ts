@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { document, parseDocument } from './records.ts'
 
 const sequence = z.int().min(1)

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { compareUtf8 } from '../lib/utf8.ts'
 import { ManifestError } from './error.ts'
 import { checkLayout, parseJson } from './root.ts'

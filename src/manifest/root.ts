@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { compareUtf8 } from '../lib/utf8.ts'
 import { maxShardLines } from './cut.ts'
 import { sha256Hex } from './digest.ts'

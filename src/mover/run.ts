@@ -1,5 +1,5 @@
 import type { Logger } from 'pino'
-import { z } from 'zod'
+import * as z from 'zod'
 import { type MoveLocation, MoveSpec } from '../api/move.ts'
 import { exitCodeOf, exitCodes, type MoveDone, type MoveResult } from '../api/move-result.ts'
 import type { ObjectStore } from '../stores/object-store.ts'

@@ -1,5 +1,5 @@
 import { lstat } from 'node:fs/promises'
-import { z } from 'zod'
+import * as z from 'zod'
 import { joinEntries } from '../manifest/diff.ts'
 import { checkpointKey, dataKey, dataPrefix } from '../manifest/keys.ts'
 import type { Entry } from '../manifest/types.ts'

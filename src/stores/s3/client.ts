@@ -2,15 +2,9 @@ import { Agent as HttpAgent } from 'node:http'
 import { Agent as HttpsAgent } from 'node:https'
 import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3'
 import { StoreError } from '../object-store.ts'
+import { type S3Address, usualRegion } from './address.ts'
 import type { Identity } from './credentials.ts'
 import { refusesKeys } from './errors.ts'
-
-export interface S3Address {
-  bucket: string
-  region?: string | undefined
-  endpoint?: string | undefined
-  forcePathStyle?: boolean | undefined
-}
 
 export interface ClientOptions {
   identity: Identity
@@ -46,7 +40,7 @@ export const openClient = async (address: S3Address, options: ClientOptions): Pr
   const agent = { keepAlive: true, maxSockets: options.connections }
   const client = new S3Client({
     ...signing(identity),
-    region: address.region ?? 'us-east-1',
+    region: address.region ?? usualRegion,
     ...(address.endpoint ? { endpoint: address.endpoint } : { followRegionRedirects: true }),
     forcePathStyle: address.forcePathStyle ?? address.endpoint !== undefined,
     maxAttempts: 1,

@@ -4,10 +4,20 @@ import type { Summer } from '../hashing/sums.ts'
 import type { RetryPolicy } from '../retry.ts'
 import { withRetry } from '../retry.ts'
 import { translate } from './errors.ts'
+import type { commands } from './sdk.ts'
+
+/** The ordinary client, and the commands that it is given. */
+export interface Sdk {
+  client: S3Client
+  commands: typeof commands
+}
 
 /** What every call on a bucket needs. */
 export interface S3Deps {
-  client: S3Client
+  /** Loads the SDK, the first time, and opens its client. */
+  sdk(): Promise<Sdk>
+  /** Milliseconds by which the store's clock is ahead of this machine's, as far as the ordinary client found out. */
+  clockOffset(): number
   bucket: string
   /** `s3://bucket` */
   name: string

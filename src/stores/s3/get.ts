@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream'
-import { GetObjectCommand, type GetObjectCommandOutput } from '@aws-sdk/client-s3'
+import type { GetObjectCommandOutput } from '@aws-sdk/client-s3'
 import type { GetOptions, ObjectInfo } from '../object-store.ts'
 import { checkStretch, type ObjectReader, readObject } from '../reading.ts'
 import { abortable, type S3Deps } from './deps.ts'
@@ -25,7 +25,8 @@ const readerOf = (deps: S3Deps): ObjectReader => {
     }
     let answer: GetObjectCommandOutput
     try {
-      answer = await deps.client.send(new GetObjectCommand(input), abortable(signal))
+      const { client, commands } = await deps.sdk()
+      answer = await client.send(new commands.GetObject(input), abortable(signal))
     } catch (error) {
       throw broken(error, key, signal)
     }

@@ -1,4 +1,5 @@
-import { GetBucketLifecycleConfigurationCommand, type LifecycleRule, type S3Client } from '@aws-sdk/client-s3'
+import type { LifecycleRule } from '@aws-sdk/client-s3'
+import type { S3Deps } from './deps.ts'
 
 /** How long a store may take to say what its rules are, ms: nothing depends on it. */
 const patience = 10_000
@@ -15,16 +16,15 @@ export const removesOldVersions = (rules: readonly LifecycleRule[], prefix: stri
 
 /** Asks once. undefined: the store does not say. */
 export const readLifecycle = async (
-  client: S3Client,
-  bucket: string,
+  deps: Pick<S3Deps, 'sdk' | 'bucket'>,
   prefix: string,
   signal: AbortSignal | undefined,
 ): Promise<boolean | undefined> => {
   const abortSignal = AbortSignal.any([AbortSignal.timeout(patience), ...(signal ? [signal] : [])])
   try {
-    const { Rules = [] } = await client.send(new GetBucketLifecycleConfigurationCommand({ Bucket: bucket }), {
-      abortSignal,
-    })
+    const { client, commands } = await deps.sdk()
+    const command = new commands.GetBucketLifecycleConfiguration({ Bucket: deps.bucket })
+    const { Rules = [] } = await client.send(command, { abortSignal })
     return removesOldVersions(Rules, prefix)
   } catch (error) {
     signal?.throwIfAborted()

@@ -1,13 +1,17 @@
 import { Readable } from 'node:stream'
-import { ListObjectsV2Command, ListObjectVersionsCommand } from '@aws-sdk/client-s3'
 import { checkOrder } from '../listing-order.ts'
 import type { ListedObject } from '../object-store.ts'
 import { abortable, callStore, type S3Deps } from './deps.ts'
+import { leanPage } from './lean/list.ts'
+import { NotUnderstood } from './lean/response-head.ts'
+import type { Lean } from './lean/send.ts'
 import { keyDecoder, type ScannedPage, scanListing } from './scan-listing.ts'
 
 export interface ListDeps extends S3Deps {
   /** Keys a page; for tests. */
   pageSize?: number | undefined
+  /** The lean path; undefined where there is none. */
+  lean(): Promise<Lean | undefined>
 }
 
 interface Page {
@@ -51,7 +55,12 @@ const usualPage = 1000
 
 const noObjects = Buffer.from('<ListBucketResult/>')
 
-const plainPage = async (deps: ListDeps, prefix: string, at: Cursor, signal?: AbortSignal): Promise<Page> => {
+const pageOf = ({ objects, truncated, token }: ScannedPage): Page => ({
+  objects,
+  ...(truncated ? { next: { token } } : {}),
+})
+
+const ordinaryPage = async (deps: ListDeps, prefix: string, at: Cursor, signal?: AbortSignal): Promise<Page> => {
   const input = {
     Bucket: deps.bucket,
     Prefix: prefix,
@@ -60,7 +69,8 @@ const plainPage = async (deps: ListDeps, prefix: string, at: Cursor, signal?: Ab
     ...(at.token !== undefined ? { ContinuationToken: at.token } : {}),
     ...(at.startAfter !== undefined && at.token === undefined ? { StartAfter: at.startAfter } : {}),
   }
-  const command = new ListObjectsV2Command(input)
+  const { client, commands } = await deps.sdk()
+  const command = new commands.ListObjectsV2(input)
   let page: ScannedPage | undefined
   command.middlewareStack.add(
     (next) => async (args) => {
@@ -75,13 +85,26 @@ const plainPage = async (deps: ListDeps, prefix: string, at: Cursor, signal?: Ab
     },
     { step: 'deserialize', priority: 'low', name: 'granaryScan' },
   )
-  const answer = await deps.client.send(command, abortable(signal))
-  if (page !== undefined) return { objects: page.objects, ...(page.truncated ? { next: { token: page.token } } : {}) }
+  const answer = await client.send(command, abortable(signal))
+  if (page !== undefined) return pageOf(page)
   const decode = keyDecoder(answer.EncodingType)
   const objects = (answer.Contents ?? []).map((raw) => listed(raw, decode))
   if (!answer.IsTruncated) return { objects }
   if (!answer.NextContinuationToken) throw new SyntaxError('a truncated listing without a token')
   return { objects, next: { token: answer.NextContinuationToken } }
+}
+
+const scannedPage = async (
+  deps: ListDeps,
+  lean: Lean,
+  prefix: string,
+  { token, startAfter }: Cursor,
+  signal: AbortSignal,
+): Promise<ScannedPage> => {
+  const body = await leanPage(lean, { prefix, most: deps.pageSize, token, startAfter }, signal)
+  const page = scanListing(body.toString())
+  if (page === undefined) throw new NotUnderstood('a listing')
+  return page
 }
 
 /** Only the newest version of each key, and none whose newest is a delete marker. */
@@ -100,7 +123,8 @@ const versionsPage = async (
     ...((at.keyMarker ?? at.startAfter) !== undefined ? { KeyMarker: at.keyMarker ?? at.startAfter } : {}),
     ...(at.versionMarker ? { VersionIdMarker: at.versionMarker } : {}),
   }
-  const answer = await deps.client.send(new ListObjectVersionsCommand(input), abortable(signal))
+  const { client, commands } = await deps.sdk()
+  const answer = await client.send(new commands.ListObjectVersions(input), abortable(signal))
   const decode = keyDecoder(answer.EncodingType)
   const newest = (answer.Versions ?? []).filter((raw) => raw.IsLatest).map((raw) => listed(raw, decode))
   // A key whose versions spread over two pages may come with its newest one on both (versitygw).
@@ -122,13 +146,25 @@ export async function* listObjects(
     const page = callStore(deps, { doing: 'list' }, signal, async () => {
       const fetched = options.versions
         ? await versionsPage(deps, prefix, cursor, last, signal)
-        : await plainPage(deps, prefix, cursor, signal)
+        : await plainPage(cursor)
       checkOrder(deps.name, fetched.objects, prefix, last)
       return fetched
     })
     // Whoever stops early never hears of it.
     page.catch(() => {})
     return page
+  }
+  let lean = options.versions ? undefined : await deps.lean()
+  const plainPage = async (cursor: Cursor): Promise<Page> => {
+    if (lean === undefined) return ordinaryPage(deps, prefix, cursor, signal)
+    try {
+      return pageOf(await scannedPage(deps, lean, prefix, cursor, signal))
+    } catch (error) {
+      if (!(error instanceof NotUnderstood)) throw error
+      // What it doesn't understand of one page it won't of the next.
+      lean = undefined
+      return ordinaryPage(deps, prefix, cursor, signal)
+    }
   }
   let last = options.startAfter
   let cursor: Cursor | undefined = { startAfter: last }

@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto'
-import { PutObjectCommand } from '@aws-sdk/client-s3'
 import type { CallContext } from '../failures.ts'
 import { type ObjectInfo, type PutOptions, StoreError } from '../object-store.ts'
 import { TransientError, withRetry } from '../retry.ts'
@@ -52,7 +51,8 @@ export const putObject = async (
   let unsure = before
   return withRetry(deps.retry, signal, async () => {
     try {
-      const command = new PutObjectCommand({
+      const { client, commands } = await deps.sdk()
+      const command = new commands.PutObject({
         Bucket: deps.bucket,
         Key: key,
         Body: bytes,
@@ -61,7 +61,7 @@ export const putObject = async (
         ...(options.contentType ? { ContentType: options.contentType } : {}),
         ...condition(options),
       })
-      const info = infoOf(await deps.client.send(command, abortable(signal)), bytes.length)
+      const info = infoOf(await client.send(command, abortable(signal)), bytes.length)
       if (info.checksums?.md5 && info.checksums.md5 !== md5.toString('hex')) throw damaged(deps, key)
       return info
     } catch (thrown) {

@@ -1,10 +1,4 @@
-import {
-  DeleteObjectsCommand,
-  GetBucketVersioningCommand,
-  HeadObjectCommand,
-  ListMultipartUploadsCommand,
-  type ListMultipartUploadsCommandOutput,
-} from '@aws-sdk/client-s3'
+import type { ListMultipartUploadsCommandOutput } from '@aws-sdk/client-s3'
 import { readAuthorities } from '../authorities.ts'
 import { downloadByStream, uploadByStream } from '../by-stream.ts'
 import { makeConcurrency } from '../concurrency.ts'
@@ -12,12 +6,13 @@ import { Summer } from '../hashing/sums.ts'
 import { type ObjectInfo, type ObjectStore, StoreError } from '../object-store.ts'
 import { probeStore } from '../probe.ts'
 import { defaultRetryPolicy, type RetryPolicy } from '../retry.ts'
-import { openClient, type S3Address } from './client.ts'
+import type { S3Address } from './address.ts'
 import { type CredentialSource, openIdentity } from './credentials.ts'
-import { abortable, callStore, type S3Deps } from './deps.ts'
+import { abortable, callStore, type S3Deps, type Sdk } from './deps.ts'
 import { getObject } from './get.ts'
 import { infoOf } from './info.ts'
 import { leanDownload } from './lean/download.ts'
+import { leanHead } from './lean/head.ts'
 import { LeanPath } from './lean/open.ts'
 import { leanPut, leanSender } from './lean/put.ts'
 import { NotUnderstood } from './lean/response-head.ts'
@@ -49,8 +44,14 @@ const unfinishedUploads = async (deps: S3Deps, prefix: string, signal?: AbortSig
   let at: { KeyMarker?: string | undefined; UploadIdMarker?: string | undefined } | undefined = {}
   while (at) {
     const input = { Bucket: deps.bucket, Prefix: prefix, ...at }
-    const page: ListMultipartUploadsCommandOutput = await callStore(deps, { doing: 'list uploads' }, signal, () =>
-      deps.client.send(new ListMultipartUploadsCommand(input), abortable(signal)),
+    const page = await callStore(
+      deps,
+      { doing: 'list uploads' },
+      signal,
+      async (): Promise<ListMultipartUploadsCommandOutput> => {
+        const { client, commands } = await deps.sdk()
+        return client.send(new commands.ListMultipartUploads(input), abortable(signal))
+      },
     )
     for (const { Key, UploadId } of page.Uploads ?? []) if (Key && UploadId) found.push({ key: Key, id: UploadId })
     at = page.IsTruncated ? { KeyMarker: page.NextKeyMarker, UploadIdMarker: page.NextUploadIdMarker } : undefined
@@ -64,18 +65,35 @@ export const openS3Store = async (address: S3Address, options: S3StoreOptions): 
   const identity = await openIdentity(options.credentials, name)
   const ca = await readAuthorities(options.caFile)
   const { stall = 30_000, connections = 64 } = options
-  const client = await openClient(address, { identity, ca, stall, connections })
   const bucket = address.bucket
-  const deps = { client, bucket, name, retry: options.retry ?? defaultRetryPolicy, summer: new Summer() }
+  let loading: Promise<Sdk> | undefined
+  let loaded: Sdk | undefined
+  const load = async (): Promise<Sdk> => {
+    const [{ openClient }, { commands }] = await Promise.all([import('./client.ts'), import('./sdk.ts')])
+    loaded = { client: await openClient(address, { identity, ca, stall, connections }), commands }
+    return loaded
+  }
+  const deps: S3Deps = {
+    sdk: () => {
+      loading ??= load()
+      return loading
+    },
+    clockOffset: () => loaded?.client.config.systemClockOffset ?? 0,
+    bucket,
+    name,
+    retry: options.retry ?? defaultRetryPolicy,
+    summer: new Summer(),
+  }
 
-  const head = async (
+  const ordinaryHead = async (
     key: string,
     { version, signal }: { version?: string; signal?: AbortSignal } = {},
   ): Promise<ObjectInfo | undefined> => {
     const input = { Bucket: bucket, Key: key, ...(version !== undefined ? { VersionId: version } : {}) }
     try {
       return await callStore(deps, { doing: 'read objects', key }, signal, async () => {
-        const answer = await client.send(new HeadObjectCommand(input), abortable(signal))
+        const { client, commands } = await deps.sdk()
+        const answer = await client.send(new commands.HeadObject(input), abortable(signal))
         if (answer.ContentLength === undefined) throw new SyntaxError('no content length')
         return infoOf(answer, answer.ContentLength)
       })
@@ -96,13 +114,17 @@ export const openS3Store = async (address: S3Address, options: S3StoreOptions): 
   const removeBatch = (keys: string[], signal?: AbortSignal) =>
     callStore(deps, { doing: 'delete objects' }, signal, async () => {
       const Delete = { Objects: keys.map((Key) => ({ Key })), Quiet: true }
-      const answer = await client.send(new DeleteObjectsCommand({ Bucket: bucket, Delete }), abortable(signal))
+      const { client, commands } = await deps.sdk()
+      const answer = await client.send(new commands.DeleteObjects({ Bucket: bucket, Delete }), abortable(signal))
       const failed = answer.Errors?.find((error) => error.Code !== 'NoSuchKey')
       if (failed) throw { name: failed.Code, $metadata: { httpStatusCode: failed.Code === 'AccessDenied' ? 403 : 500 } }
     })
 
   const concurrency = makeConcurrency({ most: connections })
-  const leanPath = new LeanPath(deps, { identity, ca, stall, concurrency, head })
+  const leanPath = new LeanPath(deps, {
+    ...{ address, identity, ca, stall, concurrency },
+    head: (key, how) => store.head(key, how),
+  })
 
   /** The lean path, or the ordinary one where the lean one isn't there or doesn't understand what it sees. */
   const either = async <T>(quick: (lean: Lean) => Promise<T>, ordinary: () => Promise<T>): Promise<T> => {
@@ -121,8 +143,13 @@ export const openS3Store = async (address: S3Address, options: S3StoreOptions): 
     get width() {
       return concurrency.limit + spare
     },
-    list: (prefix, listOptions) => listObjects({ ...deps, pageSize: options.pageSize }, prefix, listOptions),
-    head,
+    list: (prefix, listOptions) =>
+      listObjects({ ...deps, lean: () => leanPath.open(), pageSize: options.pageSize }, prefix, listOptions),
+    head: (key, how) =>
+      either(
+        (lean) => leanHead(lean, key, how),
+        () => ordinaryHead(key, how),
+      ),
     get: (key, getOptions) => getObject(deps, key, getOptions),
     download: (key, target, how) =>
       either(
@@ -156,7 +183,8 @@ export const openS3Store = async (address: S3Address, options: S3StoreOptions): 
     async keepsVersions(signal) {
       try {
         return await callStore(deps, { doing: 'read the versioning of the bucket' }, signal, async () => {
-          const answer = await client.send(new GetBucketVersioningCommand({ Bucket: bucket }), abortable(signal))
+          const { client, commands } = await deps.sdk()
+          const answer = await client.send(new commands.GetBucketVersioning({ Bucket: bucket }), abortable(signal))
           return answer.Status === 'Enabled'
         })
       } catch (error) {
@@ -164,10 +192,10 @@ export const openS3Store = async (address: S3Address, options: S3StoreOptions): 
         throw error
       }
     },
-    removesVersions: (prefix, signal) => readLifecycle(client, bucket, prefix, signal),
+    removesVersions: (prefix, signal) => readLifecycle(deps, prefix, signal),
     async close() {
       await leanPath.close()
-      client.destroy()
+      loaded?.client.destroy()
     },
   }
   return store

@@ -1,11 +1,5 @@
 import { createHash } from 'node:crypto'
 import type { Readable } from 'node:stream'
-import {
-  AbortMultipartUploadCommand,
-  CompleteMultipartUploadCommand,
-  CreateMultipartUploadCommand,
-  UploadPartCommand,
-} from '@aws-sdk/client-s3'
 import { md5OfEtag } from '../checksum.ts'
 import { type ObjectInfo, type PutOptions, StoreError } from '../object-store.ts'
 import { readExactly } from '../read-exactly.ts'
@@ -58,7 +52,8 @@ export interface Sender {
 /** By the ordinary client, with the md5 for the store to check by. */
 export const ordinaryPart = async (u: Upload, number: number, { bytes }: PartBytes): Promise<Part> => {
   const md5 = createHash('md5').update(bytes).digest()
-  const command = new UploadPartCommand({
+  const { client, commands } = await u.deps.sdk()
+  const command = new commands.UploadPart({
     Bucket: u.deps.bucket,
     Key: u.key,
     UploadId: u.id,
@@ -68,7 +63,7 @@ export const ordinaryPart = async (u: Upload, number: number, { bytes }: PartByt
     ContentMD5: md5.toString('base64'),
   })
   return callStore(u.deps, writeContext(u.deps, u.key, u.options), u.signal, async () => {
-    const answer = await u.deps.client.send(command, { abortSignal: u.signal })
+    const answer = await client.send(command, { abortSignal: u.signal })
     const recorded = infoOf(answer, bytes.length).checksums?.md5
     if (recorded && recorded !== md5.toString('hex')) throw damaged(u.deps, u.key)
     return { PartNumber: number, ETag: answer.ETag ?? '' }
@@ -97,14 +92,15 @@ const complete = async (u: Upload, parts: Part[], size: number): Promise<ObjectI
   let unsure = false
   return withRetry(u.deps.retry, u.signal, async () => {
     try {
-      const command = new CompleteMultipartUploadCommand({
+      const { client, commands } = await u.deps.sdk()
+      const command = new commands.CompleteMultipartUpload({
         Bucket: u.deps.bucket,
         Key: u.key,
         UploadId: u.id,
         MultipartUpload: { Parts: parts.map(({ PartNumber, ETag }) => ({ PartNumber, ETag })) },
         ...condition(u.options),
       })
-      const info = infoOf(await u.deps.client.send(command, { abortSignal: u.signal }), size)
+      const info = infoOf(await client.send(command, { abortSignal: u.signal }), size)
       if (expected && info.etag?.includes('-') && info.etag !== expected) throw damaged(u.deps, u.key)
       return info
     } catch (thrown) {
@@ -176,7 +172,8 @@ export const uploadInParts = async (
       Key: key,
       ...(options.contentType ? { ContentType: options.contentType } : {}),
     }
-    const { UploadId } = await deps.client.send(new CreateMultipartUploadCommand(input), { abortSignal: signal })
+    const { client, commands } = await deps.sdk()
+    const { UploadId } = await client.send(new commands.CreateMultipartUpload(input), { abortSignal: signal })
     if (!UploadId) throw new SyntaxError('no upload id')
     return UploadId
   })
@@ -209,9 +206,10 @@ export const uploadObject = async (
 export const abortUpload = async (deps: S3Deps, key: string, id: string): Promise<void> => {
   const patience = { ...deps, retry: { ...deps.retry, attempts: Math.min(3, deps.retry.attempts) } }
   try {
-    await callStore(patience, { doing: 'abort uploads', key }, undefined, () =>
-      deps.client.send(new AbortMultipartUploadCommand({ Bucket: deps.bucket, Key: key, UploadId: id })),
-    )
+    await callStore(patience, { doing: 'abort uploads', key }, undefined, async () => {
+      const { client, commands } = await deps.sdk()
+      await client.send(new commands.AbortMultipartUpload({ Bucket: deps.bucket, Key: key, UploadId: id }))
+    })
   } catch (error) {
     if (!(error instanceof StoreError)) throw error
   }

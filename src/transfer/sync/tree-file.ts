@@ -50,6 +50,8 @@ async function* linesOf(body: Readable, where: string): AsyncGenerator<TreeLine>
 /** The lines at a prefix; undefined: there is no such object. */
 export const openTree = async (end: StoreEnd, signal: AbortSignal): Promise<AsyncGenerator<TreeLine> | undefined> => {
   const key = `${end.prefix}${treeName}`
+  // Most prefixes have none, and to find that out a head is cheaper.
+  if ((await end.store.head(key, { signal })) === undefined) return undefined
   try {
     const { body } = await end.store.get(key, { signal })
     return linesOf(body, `${end.store.name}/${key}`)

@@ -9,6 +9,8 @@ export interface Receiver {
   begin(head: ResponseHead): boolean
   /** Bytes of the body, good only during the call. */
   data(chunk: Buffer): void
+  /** The answer is a head alone, whatever it says of a length: as to HEAD. */
+  bodiless?: boolean
 }
 
 export interface ConnectionOptions {
@@ -118,8 +120,9 @@ export class Connection {
       this.#finish(current, false)
       return undefined
     }
-    if (found.head.length === undefined) throw new NotUnderstood('a body without a length')
-    current.left = found.head.length
+    const length = current.receiver.bodiless ? 0 : found.head.length
+    if (length === undefined) throw new NotUnderstood('a body without a length')
+    current.left = length
     return piece.subarray(found.used)
   }
 

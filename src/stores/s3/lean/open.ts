@@ -2,15 +2,17 @@ import type { Concurrency } from '../../concurrency.ts'
 import { FileHashes } from '../../hashing/file-hashes.ts'
 import { Summer } from '../../hashing/sums.ts'
 import type { ObjectStore } from '../../object-store.ts'
+import type { S3Address } from '../address.ts'
 import type { Identity } from '../credentials.ts'
 import type { S3Deps } from '../deps.ts'
 import { Connections } from './connections.ts'
 import { PartBuffers } from './part-buffers.ts'
 import type { Lean } from './send.ts'
 import { Signer } from './sigv4.ts'
-import { siteOf } from './site.ts'
+import { plainSite, siteOf } from './site.ts'
 
 export interface LeanOptions {
+  address: S3Address
   ca: string[] | undefined
   stall: number
   identity: Identity
@@ -47,8 +49,8 @@ export class LeanPath {
   }
 
   async #open(): Promise<Lean | undefined> {
-    const { ca, stall, identity, concurrency, head } = this.#options
-    const site = await siteOf(this.#s3.client, this.#s3.bucket)
+    const { address, ca, stall, identity, concurrency, head } = this.#options
+    const site = plainSite(address) ?? (await siteOf(await this.#s3.sdk(), this.#s3.bucket))
     if (site === undefined || this.#closed) return undefined
     return {
       s3: this.#s3,

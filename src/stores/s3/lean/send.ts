@@ -25,13 +25,15 @@ export interface Lean {
   hashes: FileHashes
   partBuffers: PartBuffers
   summer: Summer
-  /** By the ordinary client. */
   head: ObjectStore['head']
 }
 
 export interface LeanRequest {
-  method: 'GET' | 'PUT'
+  method: 'GET' | 'HEAD' | 'PUT'
+  /** Empty: the request is about the bucket. */
   key: string
+  /** For sentences; reading or writing objects if absent. */
+  doing?: string
   /** Percent-encoded, its parameters in order. */
   query: string
   /** Lower-case names. */
@@ -51,7 +53,7 @@ const overload = new Set([429, 503])
 
 const bytesOf = (lean: Lean, request: LeanRequest, keys: AccessKeys | undefined): Buffer => {
   const path = lean.site.path + request.key.split('/').map(encode).join('/')
-  const now = timestamp(Date.now() + lean.s3.client.config.systemClockOffset)
+  const now = timestamp(Date.now() + lean.s3.clockOffset())
   const headers: Record<string, string> = { ...request.headers, host: lean.site.authority }
   if (keys !== undefined) {
     headers['x-amz-content-sha256'] = request.payload
@@ -85,6 +87,7 @@ const exchange = async (lean: Lean, request: LeanRequest, receiver: Receiver, si
       return receiver.begin(head)
     },
     data: receiver.data,
+    bodiless: request.method === 'HEAD',
   }
   for (let fresh = false; ; fresh = true) {
     signal?.throwIfAborted()
@@ -95,7 +98,7 @@ const exchange = async (lean: Lean, request: LeanRequest, receiver: Receiver, si
       return await connection.exchange(out, watched)
     } catch (error) {
       // Of a write nobody knows whether it took place: the caller has to.
-      const harmless = request.method === 'GET' && !answered && connection.servedBefore
+      const harmless = request.method !== 'PUT' && !answered && connection.servedBefore
       if (fresh || !harmless || signal?.aborted) throw error
     } finally {
       signal?.removeEventListener('abort', stop)
@@ -106,12 +109,12 @@ const exchange = async (lean: Lean, request: LeanRequest, receiver: Receiver, si
 
 const outcome = (
   lean: Lean,
-  { onPrecondition }: LeanRequest,
+  { method, onPrecondition }: LeanRequest,
   head: ResponseHead,
   context: CallContext,
 ): Error | undefined => {
   const { status } = head
-  if (status === 200 || status === 206) return undefined
+  if (status === 200 || status === 206 || (status === 404 && method === 'HEAD')) return undefined
   if (status === 412 && onPrecondition) return translate({ $metadata: { httpStatusCode: status } }, context)
   // Also of keys that have ended: the ordinary client renews them.
   if (!transient.has(status)) return new NotUnderstood(`status ${status}`, status >= 400)
@@ -132,8 +135,9 @@ export const send = async (
   signal: AbortSignal | undefined,
 ): Promise<ResponseHead> => {
   const { method, key, onPrecondition } = request
-  const doing = method === 'GET' ? 'read objects' : 'write objects'
-  const context: CallContext = { store: lean.s3.name, doing, key, ...(onPrecondition ? { onPrecondition } : {}) }
+  const { doing = method === 'PUT' ? 'write objects' : 'read objects' } = request
+  const about = { ...(key === '' ? {} : { key }), ...(onPrecondition ? { onPrecondition } : {}) }
+  const context: CallContext = { store: lean.s3.name, doing, ...about }
   let failure: Error | undefined
   const wary: Receiver = {
     begin: (head) => {
@@ -144,7 +148,7 @@ export const send = async (
   }
   const work = async () => {
     const head = await exchange(lean, request, wary, signal)
-    return { head, bytes: failure ? 0 : (head.length ?? 0) + (request.body?.length ?? 0) }
+    return { head, bytes: failure || method === 'HEAD' ? 0 : (head.length ?? 0) + (request.body?.length ?? 0) }
   }
   try {
     const { head } = await lean.concurrency.run(work, signal)
