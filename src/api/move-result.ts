@@ -141,6 +141,21 @@ export type MoveDone =
       names?: { path: string; problem: string }[]
     }
   | {
+      op: 'Show'
+      outcome: 'Done'
+      /** What there is; the first 40,000 are in the log, one by one as `shown`. */
+      lines: number
+      /** Of Changes. */
+      summary?: {
+        added: number
+        removed: number
+        changed: number
+        bytes: number
+        /** Parts of the manifests that were read, of all that they have. */
+        shards: { read: number; all: number }
+      }
+    }
+  | {
       op: 'Sweep'
       outcome: 'Done'
       /** Tombstones that were written. */

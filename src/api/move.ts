@@ -188,6 +188,17 @@ export const MoveSpec = z.union([
     part: z.object({ n: z.int().min(1), of: z.int().min(1) }).optional(),
   }),
   z.object({
+    op: z.literal('Show'),
+    store: MoveLocation,
+    version: Committed,
+    /** Files: those at `path` and below. Changes: what `to` has that `version` has not, and the other way round. Record: the commit record. */
+    what: z.enum(['Files', 'Changes', 'Record']),
+    path: z.string().optional(),
+    to: Committed.optional(),
+    /** Where `to` is; absent: in the same place. */
+    other: MoveLocation.optional(),
+  }),
+  z.object({
     op: z.literal('Sweep'),
     dataset: StoredDataset,
     store: MoveLocation,

@@ -3,13 +3,19 @@ import { type ObjectStore, StoreError } from '../stores/object-store.ts'
 import type { Context, Flag, Flags } from './command.ts'
 import { CommandError, exit } from './exit.ts'
 
-/** Flags of verbs that read the store themselves. */
-export const storeFlags: Record<string, Flag> = {
+/** Flags of verbs that read bytes from the store themselves. */
+export const ownStoreFlags: Record<string, Flag> = {
   endpoint: {
     type: 'string',
     value: 'URL',
     summary: "the store's address as it is seen from here; default: as the Dataset says",
   },
+}
+
+/** Flags of verbs that read the store. */
+export const storeFlags: Record<string, Flag> = {
+  'in-cluster': { type: 'boolean', summary: 'a pod in the cluster reads the store, not this program' },
+  ...ownStoreFlags,
 }
 
 export interface DatasetStore {

@@ -1,4 +1,4 @@
-import { storeFlags } from './bytes.ts'
+import { ownStoreFlags, storeFlags } from './bytes.ts'
 import type { Command } from './command.ts'
 
 const tags = async () => import('./verbs/tag.ts')
@@ -70,13 +70,13 @@ export const commands: Record<string, Command> = {
   'files cat': {
     args: 'REF PATH',
     summary: 'prints a file of a version',
-    flags: storeFlags,
+    flags: ownStoreFlags,
     load: async () => (await files()).cat,
   },
   'files get': {
     args: 'REF PATH [TO]',
     summary: 'fetches a file of a version, or what is below a directory',
-    flags: storeFlags,
+    flags: ownStoreFlags,
     takes: ['output'],
     load: async () => (await files()).get,
   },

@@ -3,11 +3,11 @@ import type { Dataset } from '../api/dataset.ts'
 import * as kinds from '../api/kinds.ts'
 import type { ProviderObject } from '../desired/location.ts'
 import { resolveLocation } from '../desired/location.ts'
-import { compareUtf8 } from '../lib/utf8.ts'
-import { type FetchShard, readManifest, readShards } from '../manifest/read.ts'
-import type { Entry, Root, Shard } from '../manifest/types.ts'
+import type { FetchShard } from '../manifest/read.ts'
+import type { Entry, Root } from '../manifest/types.ts'
 import { MoveFailure } from '../mover/failure.ts'
 import type { ObjectStore } from '../stores/object-store.ts'
+import { entriesBelow } from '../transfer/entries-at.ts'
 import { mismatch, type Origin, openEntry } from '../transfer/fetch.ts'
 import { fetchRoot, shardsOf } from '../transfer/manifest-store.ts'
 import { type DatasetStore, openDatasetStore, withStore } from './bytes.ts'
@@ -36,27 +36,6 @@ export const withVersion = async <T>(
     const root = await fetchRoot(at.store, at.prefix, rootDigest, context.signal)
     return work({ ...at, owner, sequence, root, fetch: shardsOf(at.store, at.prefix, context.signal) })
   })
-}
-
-/** Whether a shard can hold a path that starts so. */
-const mayHold = ({ first, last }: Shard, start: string): boolean =>
-  compareUtf8(last, start) >= 0 && (first.startsWith(start) || compareUtf8(first, start) <= 0)
-
-/** The lines whose path starts so, in order; of the manifest only the shards that may hold them are read. */
-export async function* entriesBelow({ root, fetch }: OpenVersion, start: string): AsyncGenerator<Entry> {
-  if (start === '') {
-    yield* readManifest(root, fetch)
-    return
-  }
-  const shards = root.shards.filter((shard) => mayHold(shard, start))
-  for await (const entry of readShards(shards, fetch)) if (entry.p.startsWith(start)) yield entry
-}
-
-/** A path and what is below it. */
-export async function* entriesAt(version: OpenVersion, path: string): AsyncGenerator<Entry> {
-  const bare = path.replace(/\/$/, '')
-  for await (const entry of entriesBelow(version, bare))
-    if (bare === '' || entry.p === bare || entry.p.startsWith(`${bare}/`)) yield entry
 }
 
 const openSource = async (context: Context, { owner }: OpenVersion): Promise<NonNullable<Origin['source']>> => {

@@ -10,6 +10,7 @@ import { mirror } from './mirror.ts'
 import { populate } from './populate.ts'
 import { runProbe } from './probe.ts'
 import { runScan } from './scan.ts'
+import { show } from './show.ts'
 import { runSweep } from './sweep.ts'
 import { verify } from './verify.ts'
 
@@ -23,6 +24,7 @@ const operations: { [Op in Operation]: Run<Op> } = {
   Mirror: mirror,
   Checkpoint: checkpoint,
   Verify: verify,
+  Show: show,
   Sweep: runSweep,
   Adopt: runAdopt,
 }

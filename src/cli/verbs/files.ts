@@ -6,36 +6,54 @@ import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { formatBytes } from '../../api/quantity.ts'
 import type { Entry } from '../../manifest/types.ts'
+import { type FileSide, fileSide } from '../../transfer/compare-versions.ts'
+import { entriesAt } from '../../transfer/entries-at.ts'
 import { forEach } from '../../transfer/pool.ts'
 import type { Context, Run } from '../command.ts'
 import { CommandError, exit } from '../exit.ts'
-import { findCommitted } from '../lookup.ts'
+import { ownOrMover } from '../in-cluster.ts'
+import { type FoundVersion, findCommitted } from '../lookup.ts'
 import { show } from '../print.ts'
-import { entriesAt, FileReader, fileAt, type OpenVersion, withVersion } from '../version-files.ts'
+import { filesInCluster, sayLeft } from '../shown.ts'
+import { FileReader, fileAt, type OpenVersion, withVersion } from '../version-files.ts'
 
-const row = ({ p, s, h, l, x }: Entry): string => {
-  const path = JSON.stringify(p).slice(1, -1)
-  const what = l === undefined ? (s ?? 0) : `→ ${l}`
-  return `${String(what).padStart(12)}  ${h?.slice(0, 12) ?? ' '.repeat(12)}  ${path}${x ? '*' : ''}`
+type File = { path: string } & FileSide
+
+const fileOf = (entry: Entry): File => ({ path: entry.p, ...fileSide(entry) })
+
+const row = ({ path, size, sha256, link, executable }: File): string => {
+  const name = JSON.stringify(path).slice(1, -1)
+  const what = link === undefined ? (size ?? 0) : `→ ${link}`
+  return `${String(what).padStart(12)}  ${sha256?.slice(0, 12) ?? ' '.repeat(12)}  ${name}${executable ? '*' : ''}`
+}
+
+const isTable = ({ format }: Context): boolean => format !== 'json' && format !== 'yaml'
+
+const listOwn = async (context: Context, version: OpenVersion, path: string): Promise<void> => {
+  const files: File[] = []
+  for await (const entry of entriesAt(version, path)) {
+    // Line by line: a million files are not kept in memory.
+    if (isTable(context)) await context.write(Buffer.from(`${row(fileOf(entry))}\n`))
+    else files.push(fileOf(entry))
+  }
+  if (!isTable(context)) show(context, files, () => '')
+}
+
+const listInCluster = async (context: Context, found: FoundVersion, path: string): Promise<void> => {
+  const { shown, left } = await filesInCluster(context, found, path)
+  show(context, shown, () => shown.map(row).join('\n'))
+  sayLeft(context, left)
 }
 
 /** Lists the files of a version: bytes, the start of the sha256, path. */
 export const list: Run = async (context, [ref = '', path = ''], flags) => {
   const found = await findCommitted(context, ref)
-  await withVersion(context, found, flags, async (version) => {
-    if (context.format === 'json' || context.format === 'yaml') {
-      const entries: object[] = []
-      for await (const { p, s, h, l, x } of entriesAt(version, path))
-        entries.push({
-          path: p,
-          ...(l === undefined ? { size: s, sha256: h } : { link: l }),
-          ...(x && { executable: true }),
-        })
-      show(context, entries, () => '')
-      return
-    }
-    for await (const entry of entriesAt(version, path)) await context.write(Buffer.from(`${row(entry)}\n`))
-  })
+  await ownOrMover(
+    context,
+    flags,
+    (own) => withVersion(own, found, flags, (version) => listOwn(own, version, path)),
+    () => listInCluster(context, found, path),
+  )
 }
 
 /** Writes a file to the output. Its sha256 is known when its last byte is out: bytes that are wrong end it with an error. */

@@ -8,8 +8,10 @@ import { openDatasetStore, withStore } from '../bytes.ts'
 import type { Context, Run } from '../command.ts'
 import { newRequest, request } from '../edit.ts'
 import { CommandError, exit } from '../exit.ts'
+import { askMover, ownOrMover, storeAccess } from '../in-cluster.ts'
 import { findDataset, readRef, versionsOf } from '../lookup.ts'
 import { show } from '../print.ts'
+import { sayLeft } from '../shown.ts'
 import { until } from '../wait.ts'
 
 /** Leftovers of what never committed stay so long at the least, ms: as the operator has it. */
@@ -42,14 +44,9 @@ const listener = () => {
   return { objects, tombstones, log: { info } }
 }
 
-const dryRun = async (
-  context: Context,
-  owner: Dataset,
-  versions: DatasetVersion[],
-  store: Parameters<typeof sweep>[0],
-) => {
+const plan = (context: Context, owner: Dataset, versions: DatasetVersion[]) => {
   const open = openNumbers(owner, versions)
-  return sweep(store, {
+  return {
     now: new Date(context.now()).toISOString(),
     tombstones: (owner.status?.tombstones ?? []).filter(({ stored }) => stored !== true),
     open,
@@ -59,7 +56,27 @@ const dryRun = async (
     all: true,
     limit: Number.MAX_SAFE_INTEGER,
     dryRun: true,
-  })
+  }
+}
+
+type Heard = ReturnType<typeof listener>
+
+/** A mover has the keys of the store; its log says of each object what it would do. */
+const dryRunInCluster = async (context: Context, owner: Dataset, versions: DatasetVersion[], heard: Heard) => {
+  const store = await storeAccess(context, owner)
+  const { namespace = '', name, uid = '' } = owner.metadata
+  const { tombstones, ...rest } = plan(context, owner, versions)
+  const spec = {
+    op: 'Sweep' as const,
+    dataset: { namespace, name, uid },
+    store: store.location,
+    ...rest,
+    tombstones: tombstones.map(({ sequence, until }) => ({ sequence, until })),
+    restore: [],
+  }
+  const { lines, result } = await askMover(context, owner, spec, [store])
+  for (const line of lines) heard.log.info(line)
+  sayLeft(context, result.objects - heard.objects.length)
 }
 
 type LastSweep = NonNullable<NonNullable<Dataset['status']>['lastSweep']>
@@ -98,11 +115,16 @@ export const gc: Run = async (context, [name = ''], flags) => {
   if (dataset !== owner) throw new CommandError(exit.usage, `${name} is an alias: it has no store of its own`)
   if (flags['dry-run'] !== true) return ask(context, owner)
   const versions = await versionsOf(context, owner)
-  const at = await openDatasetStore(context, owner, flags)
-  const heard = listener()
-  await withStore(at, () =>
-    dryRun(context, owner, versions, { ...at, log: heard.log as never, signal: context.signal }),
-  )
+  let heard = listener()
+  const own = async (mine: Context) => {
+    const at = await openDatasetStore(mine, owner, flags)
+    const deps = { ...at, log: heard.log as never, signal: mine.signal }
+    await withStore(at, () => sweep(deps, plan(mine, owner, versions)))
+  }
+  await ownOrMover(context, flags, own, async () => {
+    heard = listener()
+    await dryRunInCluster(context, owner, versions, heard)
+  })
   const bytes = heard.objects.reduce((sum, { size }) => sum + size, 0)
   const result = { objects: heard.objects, bytes, tombstones: heard.tombstones }
   show(context, result, () =>

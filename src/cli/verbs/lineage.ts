@@ -2,12 +2,15 @@ import type { Dataset } from '../../api/dataset.ts'
 import type { DatasetVersion } from '../../api/dataset-version.ts'
 import * as kinds from '../../api/kinds.ts'
 import { isApiError } from '../../kube/api-error.ts'
+import type { CommitRecord } from '../../manifest/types.ts'
 import { readCommit } from '../../transfer/commit.ts'
 import { openDatasetStore, withStore } from '../bytes.ts'
 import type { Context, Flags, Run } from '../command.ts'
+import { ownOrMover } from '../in-cluster.ts'
 import { keyOf, type Lineage, lineageOf, type Related, sourcesOf } from '../lineage.ts'
 import { type FoundVersion, findVersion, getIfThere } from '../lookup.ts'
 import { shortDigest, show } from '../print.ts'
+import { recordInCluster } from '../shown.ts'
 
 /** Of all namespaces if the person may look there, else of those that are at hand. */
 const visible = async (context: Context, { owner }: FoundVersion): Promise<DatasetVersion[]> => {
@@ -30,6 +33,24 @@ const visible = async (context: Context, { owner }: FoundVersion): Promise<Datas
   return lists.flat()
 }
 
+const readRecord = async (
+  context: Context,
+  owner: Dataset,
+  version: DatasetVersion,
+  sequence: number,
+  flags: Flags,
+): Promise<CommitRecord | undefined> => {
+  let record: CommitRecord | undefined
+  const own = async (mine: Context) => {
+    const at = await openDatasetStore(mine, owner, flags)
+    record = await withStore(at, () => readCommit(at.store, at.prefix, sequence, mine.signal))
+  }
+  await ownOrMover(context, flags, own, async () => {
+    record = await recordInCluster(context, owner, version)
+  })
+  return record
+}
+
 /** What the record of a version in the store says, where the object says nothing: that of an adopted version. */
 const fromRecord = async (
   context: Context,
@@ -40,8 +61,7 @@ const fromRecord = async (
   const { sequence, phase, inputs, producedBy } = version.status ?? {}
   if (phase !== 'Committed' || sequence === undefined || (inputs !== undefined && producedBy !== undefined))
     return version
-  const at = await openDatasetStore(context, owner, flags)
-  const record = await withStore(at, () => readCommit(at.store, at.prefix, sequence, context.signal))
+  const record = await readRecord(context, owner, version, sequence, flags)
   const said = {
     ...(record?.inputs === undefined ? {} : { inputs: record.inputs }),
     ...(record?.producer === undefined ? {} : { producedBy: record.producer }),
