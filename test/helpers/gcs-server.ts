@@ -19,19 +19,19 @@ export interface GcsServer {
   stop(): Promise<void>
 }
 
-/** Starts one on free ports of the loopback address; the program is built first when it is missing. */
-export const startGcsServer = async (): Promise<GcsServer> => {
+/** Starts one on free ports; the program is built first when it is missing. `host`: an address of this machine; default: for this machine alone. */
+export const startGcsServer = async ({ host = '127.0.0.1' }: { host?: string } = {}): Promise<GcsServer> => {
   await ensurePrograms(['fake-gcs-server'])
   const dir = await mkdtemp(join(tmpdir(), 'granary-gcs-'))
   await createAuthority(dir)
-  await createCertificate(dir, { name: 'gcs', commonName: 'gcs', alternativeNames: ['IP:127.0.0.1'] })
+  await createCertificate(dir, { name: 'gcs', commonName: 'gcs', alternativeNames: [`IP:${host}`] })
   const { certificate, key } = certificatePaths(dir, 'gcs')
   const [port, securePort] = [await freePort(), await freePort()]
-  const endpoint = `http://127.0.0.1:${port}`
+  const endpoint = `http://${host}:${port}`
   const flags = [
-    ...['-scheme', 'both', '-host', '127.0.0.1', '-port-http', String(port), '-port', String(securePort)],
+    ...['-scheme', 'both', '-host', host, '-port-http', String(port), '-port', String(securePort)],
     ...['-cert-location', certificate, '-private-key-location', key],
-    ...['-backend', 'memory', '-public-host', `127.0.0.1:${port}`, '-log-level', 'warn'],
+    ...['-backend', 'memory', '-public-host', `${host}:${port}`, '-log-level', 'warn'],
   ]
   const child = startChild(programPath('fake-gcs-server'), flags, join(dir, 'fake-gcs-server.log'))
   const stop = async () => {
@@ -52,7 +52,7 @@ export const startGcsServer = async (): Promise<GcsServer> => {
   }
   return {
     endpoint,
-    secureEndpoint: `https://127.0.0.1:${securePort}`,
+    secureEndpoint: `https://${host}:${securePort}`,
     caFile: join(dir, 'ca.crt'),
     createBucket,
     stop,

@@ -1,7 +1,5 @@
 import { execFile } from 'node:child_process'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { createServer, type IncomingMessage, request, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -14,6 +12,7 @@ import { type CloudIdentity, startCloudIdentity } from '../../helpers/cloud-iden
 import { type GcsServer, startGcsServer } from '../../helpers/gcs-server.ts'
 import { type MinioServer, startMinio } from '../../helpers/minio-server.ts'
 import { type MoverEnd, moverPod } from '../../helpers/mover-process.ts'
+import { startTokenGate, type TokenGate } from '../../helpers/token-gate.ts'
 
 /** The program as images have it: what it loads when it is needed is there, under the names that are asked for. */
 const bundle = async (): Promise<string> => {
@@ -92,6 +91,12 @@ describe('movers with the identity of their pod', () => {
     expect(end.result, end.output).toMatchObject({ outcome: 'Committed', files: 3 })
   })
 
+  test('instance profile, by the second version of its protocol', async () => {
+    const end = await run(importing(), cloud.instanceProfile(minio.endpoint))
+    expect(end.result, end.output).toMatchObject({ outcome: 'Committed', files: 3 })
+    expect(cloud.log).toContain('PUT /latest/api/token')
+  })
+
   test('credentials that end, and some that the store refuses, are replaced while the move goes on; an agent that is away for a moment is waited for', async () => {
     for (const kinds of [
       ['brief', 'brief', 'good'],
@@ -125,15 +130,21 @@ describe('movers with the identity of their pod', () => {
     expect(refused).toMatchObject({ code: exitCodes.credentials, result: { reason: 'CredentialsDenied' } })
   })
 
-  test('the environment comes before web identity, and web identity before pod identity', async () => {
-    const pod = cloud.podIdentity(minio.endpoint)
+  test('environment, web identity, pod identity, instance profile: who comes first is asked alone', async () => {
+    const instance = cloud.instanceProfile(minio.endpoint)
+    const pod = { ...instance, ...cloud.podIdentity(minio.endpoint) }
+    cloud.log.splice(0)
+    const agent = await run(importing(), pod)
+    expect(agent.result, agent.output).toMatchObject({ outcome: 'Committed' })
+    expect(cloud.log.filter((line) => line.includes('pod-identity'))).not.toEqual([])
+    expect(cloud.log.filter((line) => line.includes('/latest/'))).toEqual([])
     cloud.log.splice(0)
     const web = await run(importing(), { ...pod, ...cloud.webIdentity(minio.endpoint) })
     expect(web.result, web.output).toMatchObject({ outcome: 'Committed' })
     const keys = { AWS_ACCESS_KEY_ID: minio.accessKey, AWS_SECRET_ACCESS_KEY: minio.secretKey }
     const own = await run(importing(), { ...pod, ...cloud.webIdentity('http://127.0.0.1:1'), ...keys })
     expect(own.result, own.output).toMatchObject({ outcome: 'Committed' })
-    expect(cloud.log.filter((line) => line.includes('pod-identity'))).toEqual([])
+    expect(cloud.log.filter((line) => /pod-identity|latest/.test(line))).toEqual([])
   })
 
   test('a token that nobody trusts is a refusal, and no reason to be somebody else', async () => {
@@ -145,28 +156,16 @@ describe('movers with the identity of their pod', () => {
   })
 
   describe('on Google Cloud', () => {
-    let front: Server
+    let gate: TokenGate
     const seen: string[] = []
     const refused = new Set<string>()
 
     /** The fake looks at no credentials: this does, and passes on what has a token that it knows. */
     beforeAll(async () => {
-      const upstream = new URL(gcs.endpoint)
-      front = createServer((incoming: IncomingMessage, response) => {
-        const token = (incoming.headers.authorization ?? '').replace('Bearer ', '')
+      gate = await startTokenGate(gcs.endpoint, 'gcs', (token) => {
         seen.push(token)
-        if (!cloud.secrets.includes(token) || refused.has(token)) {
-          incoming.resume()
-          return void response.writeHead(401, { 'content-length': 0 }).end()
-        }
-        const { method, url: path, headers } = incoming
-        const onward = request({ host: upstream.hostname, port: upstream.port, method, path, headers }, (answer) => {
-          response.writeHead(answer.statusCode ?? 500, answer.headers)
-          answer.pipe(response)
-        })
-        incoming.pipe(onward)
+        return cloud.secrets.includes(token) && !refused.has(token)
       })
-      await new Promise<void>((listening) => front.listen(0, '127.0.0.1', listening))
       for (const name of ['source', 'store']) await gcs.createBucket(name)
       const deps = { credentialsDir: '', caDir: '' }
       const place = { name: 'x', gcs: { bucket: 'source', endpoint: gcs.endpoint }, credentials: 'Anonymous' as const }
@@ -174,15 +173,11 @@ describe('movers with the identity of their pod', () => {
       for (const name of 'abc') await store.put(`data/${name}`, Buffer.from(name))
       await store.close()
     })
-    afterAll(() => {
-      front?.closeAllConnections()
-      front?.close()
-    })
+    afterAll(() => gate?.stop())
     const onGoogle = () => {
-      const endpoint = `http://127.0.0.1:${(front.address() as AddressInfo).port}`
       const at = (name: string, prefix: string) => ({
         name,
-        gcs: { bucket: name, endpoint },
+        gcs: { bucket: name, endpoint: gate.endpoint },
         prefix,
         credentials: 'Ambient' as const,
       })
@@ -202,6 +197,26 @@ describe('movers with the identity of their pod', () => {
       const replaced = await run(onGoogle(), cloud.metadata())
       expect(replaced.result, replaced.output).toMatchObject({ outcome: 'Committed', files: 3 })
       expect(seen.filter((token) => refused.has(token)).length).toBeGreaterThan(0)
+    })
+
+    test('workload identity federation: a file says where the token of the pod is exchanged for one of Google', async () => {
+      const spec = onGoogle()
+      if (spec.op !== 'Import') throw new Error('unreachable')
+      const files = {
+        store: { ...spec.store, credentials: 'Files' as const },
+        source: { ...spec.source, credentials: 'Files' as const },
+      }
+      const key = { 'service-account.json': cloud.federation() }
+      cloud.log.splice(0)
+      cloud.next.push('brief', 'brief')
+      const end = await run({ ...spec, ...files }, {}, { store: key, source: key })
+      expect(end.result, end.output).toMatchObject({ outcome: 'Committed', files: 3 })
+      expect(cloud.log.filter((line) => line === 'POST /sts/v1/token').length).toBeGreaterThan(2)
+      // Named by the environment, as webhooks of other clusters do it.
+      const file = `${cloud.tokenFile}-federation.json`
+      await writeFile(file, cloud.federation())
+      const named = await run(onGoogle(), { GOOGLE_APPLICATION_CREDENTIALS: file })
+      expect(named.result, named.output).toMatchObject({ outcome: 'Committed', files: 3 })
     })
   })
 
