@@ -39,8 +39,12 @@ const urlsInNodeFetch: Plugin = {
 }
 
 const { metafile } = await build({
-  // The worker is a program of its own, started by the path of its file: beside main.js.
-  entryPoints: { main: 'src/main.ts', 'file-hash-worker': 'src/stores/hashing/file-hash-worker.ts' },
+  // The workers are programs of their own, started by the path of their files: beside main.js.
+  entryPoints: {
+    main: 'src/main.ts',
+    'file-hash-worker': 'src/stores/hashing/file-hash-worker.ts',
+    'fetch-worker': 'src/stores/s3/lean/threads/fetch-worker.ts',
+  },
   outdir,
   bundle: true,
   // Names stay: they are in stack traces, and in what errors say.

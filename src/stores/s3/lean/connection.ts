@@ -10,7 +10,7 @@ export interface Receiver {
   /** Bytes of the body, good only during the call. */
   data(chunk: Buffer): void
   /** The answer is a head alone, whatever it says of a length: as to HEAD. */
-  bodiless?: boolean
+  bodiless?: boolean | undefined
 }
 
 export interface ConnectionOptions {

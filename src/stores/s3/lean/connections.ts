@@ -1,4 +1,5 @@
-import { Connection, type ConnectionOptions } from './connection.ts'
+import { Connection, type ConnectionOptions, type Receiver } from './connection.ts'
+import type { ResponseHead } from './response-head.ts'
 import type { Site } from './site.ts'
 
 /** Connections to one site, used again while they last. How many there are at once is up to the caller. */
@@ -23,6 +24,41 @@ export class Connections {
     const connection = found ?? new Connection(this.#site, this.#options)
     this.#busy.add(connection)
     return connection
+  }
+
+  /**
+   * One exchange. Over a connection that had rested it may fail since the server has closed it meanwhile: where it is `harmless` to ask twice, it is made at once
+   * over a new one. Fails with what the connection or the receiver fails with, or the signal's reason.
+   */
+  async exchange(
+    request: Uint8Array[],
+    receiver: Receiver,
+    signal: AbortSignal | undefined,
+    harmless: boolean,
+  ): Promise<ResponseHead> {
+    let answered = false
+    const watched: Receiver = {
+      begin: (head) => {
+        answered = true
+        return receiver.begin(head)
+      },
+      data: receiver.data,
+      bodiless: receiver.bodiless,
+    }
+    for (let fresh = false; ; fresh = true) {
+      signal?.throwIfAborted()
+      const connection = this.take(fresh)
+      const stop = () => connection.destroy(signal!.reason)
+      signal?.addEventListener('abort', stop, { once: true })
+      try {
+        return await connection.exchange(request, watched)
+      } catch (error) {
+        if (fresh || !harmless || answered || !connection.servedBefore || signal?.aborted) throw error
+      } finally {
+        signal?.removeEventListener('abort', stop)
+        this.give(connection)
+      }
+    }
   }
 
   give(connection: Connection): void {

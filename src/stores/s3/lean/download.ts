@@ -2,15 +2,15 @@ import { writeSync } from 'node:fs'
 import type { Algorithm, Sums } from '../../hashing/sums.ts'
 import { type DownloadOptions, type ObjectInfo, StoreError, type Target, type Transferred } from '../../object-store.ts'
 import { untilIntact } from '../../until-intact.ts'
+import { LocalError } from './local-error.ts'
 import { NotUnderstood } from './response-head.ts'
-import { type Lean, LocalError } from './send.ts'
+import type { Lean } from './send.ts'
 import { fetchStretch } from './stretch.ts'
 
 /** Bigger objects come in pieces of this size, several at once. */
 const pieceBytes = 8 * 1024 * 1024
-const piecesAtOnce = 8
-/** Files from this size on are hashed in another thread: below it, handing them over costs more. */
-const hashedElsewhere = 1024 * 1024
+/** Files from this size on are fetched by other threads: below it, handing them over costs more. */
+const fetchedElsewhere = 1024 * 1024
 
 const ownSums: Algorithm[] = ['sha1', 'crc32', 'crc32c', 'crc64nvme']
 
@@ -69,55 +69,38 @@ const small = async ({ lean, key, target, options, arrived }: Job): Promise<Tran
     if (!('bytes' in target)) parts.push(Buffer.from(chunk))
     arrived(chunk.length)
   }
-  const info = await fetchStretch(lean, { key, size, ...pinOf(options), start: 0, end: size, take, signal })
+  const info = await fetchStretch(lean, { key, size, ...pinOf(options), start: 0, end: size, into: { take }, signal })
   const bytes = 'bytes' in target ? target.bytes : parts.length === 1 ? parts[0]! : Buffer.concat(parts)
   const sums = lean.summer.of(bytes, algorithmsFor(options, info.checksums))
   verify(lean, key, options, info.checksums, sums)
   return { info, sha256: sums.sha256! }
 }
 
-/** What has arrived of an object whose pieces come in any order, and how much of its beginning is whole. */
-class Progress {
-  readonly #ends: number[]
-  readonly #size: number
-  #first = 0
-
-  constructor(size: number) {
-    this.#size = size
-    this.#ends = Array.from({ length: Math.ceil(size / pieceBytes) }, (_, piece) => piece * pieceBytes)
-  }
-
-  /** Where the whole beginning ends, now that `piece` is there up to `end`. */
-  add(piece: number, end: number): number {
-    this.#ends[piece] = end
-    while (this.#first < this.#ends.length - 1 && this.#ends[this.#first]! === (this.#first + 1) * pieceBytes)
-      this.#first++
-    return Math.min(this.#ends[this.#first]!, this.#size)
-  }
-}
-
-/** Runs `work` on the numbers below `count`, some at once; the first failure stops the others, and all have ended when it is thrown. */
+/** Runs `work` on the numbers below `count` in order, some at once; the first failure stops the others, and all have ended when it is thrown. */
 const eachPiece = async (
   count: number,
+  width: { readonly atOnce: number },
   outer: AbortSignal | undefined,
   work: (piece: number, signal: AbortSignal) => Promise<void>,
 ): Promise<void> => {
   const stop = new AbortController()
   const signal = outer ? AbortSignal.any([outer, stop.signal]) : stop.signal
   let next = 0
-  const worker = async () => {
-    while (next < count) {
-      signal.throwIfAborted()
-      await work(next++, signal)
-    }
-  }
   let failure: { error: unknown } | undefined
-  const guarded = () =>
-    worker().catch((error) => {
-      failure ??= { error }
-      stop.abort(error)
-    })
-  await Promise.all(Array.from({ length: Math.min(count, piecesAtOnce) }, guarded))
+  const running = new Set<Promise<void>>()
+  const start = () => {
+    const one = work(next++, signal)
+      .catch((error) => {
+        failure ??= { error }
+        stop.abort(error)
+      })
+      .finally(() => running.delete(one))
+    running.add(one)
+  }
+  while ((next < count && !failure) || running.size > 0) {
+    while (next < count && !failure && running.size < width.atOnce) start()
+    await Promise.race(running)
+  }
   if (failure) throw failure.error
 }
 
@@ -142,35 +125,29 @@ const stateOf = async ({
   return { info, ifMatch: info.etag }
 }
 
-/** A big object in a file: pieces over several connections, read back and hashed by another thread as the beginning grows. */
+/** A big object in a file: pieces over several connections of other threads, which sum it up as it grows. */
 const inPieces = async (job: Job, fd: number): Promise<Transferred> => {
   const { lean, key, options, arrived } = job
   const { size } = options
   const { info, ...pin } = await stateOf(job)
-  const hashing = lean.hashes.file(fd, algorithmsFor(options, info.checksums))
+  const file = lean.threads.file(fd, algorithmsFor(options, info.checksums))
+  const into = { file, arrived }
   try {
-    const progress = new Progress(size)
-    const put = putInto({ fd })
-    await eachPiece(Math.ceil(size / pieceBytes), options.signal, async (piece, signal) => {
+    await eachPiece(Math.ceil(size / pieceBytes), lean.threads.pieces, options.signal, async (piece, signal) => {
       const start = piece * pieceBytes
       const end = Math.min(size, start + pieceBytes)
-      const take = (chunk: Buffer, at: number) => {
-        put(chunk, at)
-        arrived(chunk.length)
-      }
-      await fetchStretch(lean, { key, size, ...pin, start, end, take, signal })
-      hashing.advance(progress.add(piece, end))
+      await fetchStretch(lean, { key, size, ...pin, start, end, into, signal })
     })
-    const sums = await hashing.finish(size)
+    const sums = await file.finish(size)
     verify(lean, key, options, info.checksums, sums)
     return { info, sha256: sums.sha256! }
   } finally {
-    await hashing.abandon()
+    await file.abandon()
   }
 }
 
 const once = (job: Job): Promise<Transferred> =>
-  'fd' in job.target && job.options.size >= hashedElsewhere ? inPieces(job, job.target.fd) : small(job)
+  'fd' in job.target && job.options.size >= fetchedElsewhere ? inPieces(job, job.target.fd) : small(job)
 
 /** `download` over connections of our own. Fails with NotUnderstood where the ordinary client has to do it: then nothing counts as arrived. */
 export const leanDownload = async (

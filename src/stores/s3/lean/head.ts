@@ -1,10 +1,10 @@
 import type { ObjectInfo } from '../../object-store.ts'
 import { withRetry } from '../../retry.ts'
+import { infoOfHead } from './answer.ts'
 import { NotUnderstood } from './response-head.ts'
 import type { Lean } from './send.ts'
 import { send } from './send.ts'
 import { emptyPayload, encode } from './sigv4.ts'
-import { infoOfHead } from './stretch.ts'
 
 /** `head` over connections of our own. Fails with NotUnderstood where the ordinary client has to ask. */
 export const leanHead = (

@@ -10,6 +10,7 @@ import { PartBuffers } from './part-buffers.ts'
 import type { Lean } from './send.ts'
 import { Signer } from './sigv4.ts'
 import { plainSite, siteOf } from './site.ts'
+import { FetchThreads } from './threads/fetch-threads.ts'
 
 export interface LeanOptions {
   address: S3Address
@@ -45,7 +46,7 @@ export class LeanPath {
     this.#closed = true
     const lean = await this.#opening
     lean?.connections.close()
-    await lean?.hashes.close()
+    await Promise.all([lean?.hashes.close(), lean?.threads.close()])
   }
 
   async #open(): Promise<Lean | undefined> {
@@ -60,6 +61,7 @@ export class LeanPath {
       connections: new Connections(site, { ca, stall }),
       concurrency,
       hashes: new FileHashes(),
+      threads: new FetchThreads({ site, ca, stall }),
       partBuffers: new PartBuffers(),
       summer: new Summer(),
       head,

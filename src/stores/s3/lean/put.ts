@@ -3,10 +3,10 @@ import type { ObjectInfo, PutOptions } from '../../object-store.ts'
 import { TransientError, withRetry } from '../../retry.ts'
 import { putObject } from '../put.ts'
 import { ordinaryPart, type Part, type PartBytes, type Sender, type Upload } from '../upload.ts'
+import { infoOfHead } from './answer.ts'
 import { NotUnderstood, type ResponseHead } from './response-head.ts'
 import { type Lean, type LeanRequest, send } from './send.ts'
 import { encode } from './sigv4.ts'
-import { infoOfHead } from './stretch.ts'
 
 const conditions = (options: PutOptions): Record<string, string> => ({
   ...(options.contentType ? { 'content-type': options.contentType } : {}),

@@ -9,10 +9,12 @@ import type { S3Deps } from '../deps.ts'
 import { translate } from '../errors.ts'
 import type { Receiver } from './connection.ts'
 import type { Connections } from './connections.ts'
+import { LocalError } from './local-error.ts'
 import type { PartBuffers } from './part-buffers.ts'
 import { NotUnderstood, type ResponseHead } from './response-head.ts'
 import { encode, type Signer, timestamp } from './sigv4.ts'
 import type { Site } from './site.ts'
+import type { FetchThreads } from './threads/fetch-threads.ts'
 
 /** What the lean path of a bucket works with. */
 export interface Lean {
@@ -22,7 +24,10 @@ export interface Lean {
   identity: Identity
   connections: Connections
   concurrency: Concurrency
+  /** Of uploads. */
   hashes: FileHashes
+  /** Of downloads. */
+  threads: FetchThreads
   partBuffers: PartBuffers
   summer: Summer
   head: ObjectStore['head']
@@ -44,9 +49,6 @@ export interface LeanRequest {
   /** What a refused condition (412) means; without it, the ordinary client finds out. */
   onPrecondition?: 'exists' | 'changed' | undefined
 }
-
-/** Something on this side went wrong (the disk, mostly): no answer of the store, and no reason to try again. */
-export class LocalError extends Error {}
 
 const transient = new Set([408, 429, 500, 502, 503, 504])
 const overload = new Set([429, 503])
@@ -75,37 +77,21 @@ const bytesOf = (lean: Lean, request: LeanRequest, keys: AccessKeys | undefined)
   return Buffer.from(`${text}\r\n`, 'latin1')
 }
 
-/** One exchange over a connection. One that had rested may have been closed meanwhile: then at once over a new one. */
-const exchange = async (lean: Lean, request: LeanRequest, receiver: Receiver, signal: AbortSignal | undefined) => {
-  const keys = await lean.identity.keys()
-  const out: Uint8Array[] = [bytesOf(lean, request, keys)]
-  if (request.body?.length) out.push(request.body)
-  let answered = false
-  const watched: Receiver = {
-    begin: (head) => {
-      answered = true
-      return receiver.begin(head)
-    },
-    data: receiver.data,
-    bodiless: request.method === 'HEAD',
-  }
-  for (let fresh = false; ; fresh = true) {
-    signal?.throwIfAborted()
-    const connection = lean.connections.take(fresh)
-    const stop = () => connection.destroy(signal!.reason)
-    signal?.addEventListener('abort', stop, { once: true })
-    try {
-      return await connection.exchange(out, watched)
-    } catch (error) {
-      // Of a write nobody knows whether it took place: the caller has to.
-      const harmless = request.method !== 'PUT' && !answered && connection.servedBefore
-      if (fresh || !harmless || signal?.aborted) throw error
-    } finally {
-      signal?.removeEventListener('abort', stop)
-      lean.connections.give(connection)
-    }
-  }
-}
+/**
+ * How an exchange is made: over a connection of this thread, or by another one, which puts the bytes where they belong itself and hands none of them to
+ * the receiver.
+ */
+export type Carrier = (
+  request: Uint8Array[],
+  receiver: Receiver,
+  signal: AbortSignal | undefined,
+) => Promise<ResponseHead>
+
+const carrierHere =
+  (lean: Lean, { method }: LeanRequest): Carrier =>
+  (request, receiver, signal) =>
+    // Of a write nobody knows whether it took place: the caller has to.
+    lean.connections.exchange(request, receiver, signal, method !== 'PUT')
 
 const outcome = (
   lean: Lean,
@@ -133,6 +119,7 @@ export const send = async (
   request: LeanRequest,
   receiver: Receiver,
   signal: AbortSignal | undefined,
+  carry: Carrier = carrierHere(lean, request),
 ): Promise<ResponseHead> => {
   const { method, key, onPrecondition } = request
   const { doing = method === 'PUT' ? 'write objects' : 'read objects' } = request
@@ -145,10 +132,13 @@ export const send = async (
       return failure === undefined && receiver.begin(head)
     },
     data: receiver.data,
+    bodiless: method === 'HEAD',
   }
   const work = async () => {
-    const head = await exchange(lean, request, wary, signal)
-    return { head, bytes: failure || method === 'HEAD' ? 0 : (head.length ?? 0) + (request.body?.length ?? 0) }
+    const out: Uint8Array[] = [bytesOf(lean, request, await lean.identity.keys())]
+    if (request.body?.length) out.push(request.body)
+    const head = await carry(out, wary, signal)
+    return { head, bytes: failure ? 0 : (head.length ?? 0) + (request.body?.length ?? 0) }
   }
   try {
     const { head } = await lean.concurrency.run(work, signal)

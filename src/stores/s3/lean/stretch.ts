@@ -1,9 +1,10 @@
-import { type ObjectInfo, StoreError } from '../../object-store.ts'
+import type { ObjectInfo } from '../../object-store.ts'
 import { pause, TransientError } from '../../retry.ts'
-import { infoOf } from '../info.ts'
-import { NotUnderstood, type ResponseHead } from './response-head.ts'
+import { checkAnswer, type Expected } from './answer.ts'
+import type { ResponseHead } from './response-head.ts'
 import { type Lean, type LeanRequest, send } from './send.ts'
 import { emptyPayload, encode } from './sigv4.ts'
+import type { ThreadFile } from './threads/fetch-threads.ts'
 
 /** One stretch of one state of an object: all of it, or a range. */
 export interface Stretch {
@@ -15,76 +16,32 @@ export interface Stretch {
   /** First byte, and the one after the last. */
   start: number
   end: number
-  /** Takes bytes and where they stand in the object; they are good during the call only. */
-  take: (chunk: Buffer, at: number) => void
+  into: Sink
   signal?: AbortSignal | undefined
 }
 
-const header = (head: ResponseHead, name: string): string | undefined => head.headers.get(name)
-
-/** `whole`: the answer is the whole object; else what it says of checksums may be about the part. */
-export const infoOfHead = (head: ResponseHead, size: number, whole: boolean): ObjectInfo =>
-  infoOf(
-    {
-      ETag: header(head, 'etag'),
-      VersionId: header(head, 'x-amz-version-id'),
-      ServerSideEncryption: header(head, 'x-amz-server-side-encryption'),
-      SSECustomerAlgorithm: header(head, 'x-amz-server-side-encryption-customer-algorithm'),
-      ...(whole && {
-        ChecksumType: header(head, 'x-amz-checksum-type'),
-        ChecksumSHA256: header(head, 'x-amz-checksum-sha256'),
-        ChecksumSHA1: header(head, 'x-amz-checksum-sha1'),
-        ChecksumCRC32: header(head, 'x-amz-checksum-crc32'),
-        ChecksumCRC32C: header(head, 'x-amz-checksum-crc32c'),
-        ChecksumCRC64NVME: header(head, 'x-amz-checksum-crc64nvme'),
-      }),
-    },
-    size,
-  )
+export type Sink =
+  /** Takes bytes and where they stand in the object; they are good during the call only. */
+  | { take: (chunk: Buffer, at: number) => void }
+  /** Another thread writes them; `arrived` hears how many. */
+  | { file: ThreadFile; arrived: (count: number) => void }
 
 interface Pin {
   version?: string | undefined
   ifMatch?: string | undefined
 }
 
-/** Fails unless the head promises exactly the bytes that were asked for, of the state that was asked for. */
-const check = (lean: Lean, stretch: Stretch, pin: Pin, at: number, head: ResponseHead): ObjectInfo => {
-  const { key, size, end } = stretch
-  const where = `${lean.s3.name}/${key}`
-  const whole = at === 0 && end === size
-  const info = infoOfHead(head, size, whole)
-  const other = pin.ifMatch !== undefined && info.etag !== undefined && info.etag !== pin.ifMatch
-  if (other) throw new StoreError('changed', `${where} is another object now than it was`, key)
-  if (head.status !== (whole ? 200 : 206)) throw new NotUnderstood(`status ${head.status}`)
-  if (head.length === undefined) throw new NotUnderstood('a body without a length')
-  const range = whole ? undefined : header(head, 'content-range')
-  const total = whole ? head.length : Number(/^bytes \d+-\d+\/(\d{1,15})$/.exec(range ?? '')?.[1])
-  if (total !== size) {
-    const error = new StoreError('changed', `${where} has another size than it had`, key)
-    // The very state that was asked for has the size that it has: somebody on the way miscounted.
-    throw pin.version === undefined && pin.ifMatch === undefined ? error : new TransientError(error)
-  }
-  if (head.length !== end - at || (!whole && range !== `bytes ${at}-${end - 1}/${size}`)) {
-    const message = `${where} is answered with another range or length than asked for`
-    throw new TransientError(new StoreError('unreachable', message, key))
-  }
-  return info
-}
-
-const requestFor = (stretch: Stretch, pin: Pin, at: number): LeanRequest => {
-  const whole = at === 0 && stretch.end === stretch.size
-  return {
-    method: 'GET',
-    key: stretch.key,
-    query: pin.version === undefined ? '' : `versionId=${encode(pin.version)}`,
-    headers: {
-      'x-amz-checksum-mode': 'ENABLED',
-      ...(pin.ifMatch === undefined ? {} : { 'if-match': `"${pin.ifMatch}"` }),
-      ...(whole ? {} : { range: `bytes=${at}-${stretch.end - 1}` }),
-    },
-    payload: emptyPayload,
-  }
-}
+const requestFor = ({ key, size, at, end, version, ifMatch }: Expected): LeanRequest => ({
+  method: 'GET',
+  key,
+  query: version === undefined ? '' : `versionId=${encode(version)}`,
+  headers: {
+    'x-amz-checksum-mode': 'ENABLED',
+    ...(ifMatch === undefined ? {} : { 'if-match': `"${ifMatch}"` }),
+    ...(at === 0 && end === size ? {} : { range: `bytes=${at}-${end - 1}` }),
+  },
+  payload: emptyPayload,
+})
 
 /** What further requests ask for, so that no two states are mixed. */
 const pinnedBy = (pin: Pin, info: ObjectInfo | undefined): Pin => {
@@ -98,25 +55,32 @@ const pinnedBy = (pin: Pin, info: ObjectInfo | undefined): Pin => {
  */
 export const fetchStretch = async (lean: Lean, stretch: Stretch): Promise<ObjectInfo> => {
   const { retry } = lean.s3
+  const { key, size, end, into, signal } = stretch
   let pin: Pin = stretch
   let info: ObjectInfo | undefined
   let at = stretch.start
   let failures = 0
   for (;;) {
     const from = at
+    const expected = { store: lean.s3.name, key, size, version: pin.version, ifMatch: pin.ifMatch, at, end }
     const receiver = {
       begin: (head: ResponseHead) => {
-        const found = check(lean, stretch, pin, from, head)
+        const found = checkAnswer(expected, head)
         info ??= found
         return true
       },
       data: (chunk: Buffer) => {
-        stretch.take(chunk, at)
+        if ('take' in into) into.take(chunk, at)
         at += chunk.length
       },
     }
+    const passed = (count: number) => {
+      at += count
+      if ('file' in into) into.arrived(count)
+    }
+    const carry = 'file' in into ? into.file.carrier(expected, passed) : undefined
     try {
-      await send(lean, requestFor(stretch, pin, from), receiver, stretch.signal)
+      await send(lean, requestFor(expected), receiver, signal, carry)
       return info!
     } catch (error) {
       if (!(error instanceof TransientError)) throw error
@@ -124,7 +88,7 @@ export const fetchStretch = async (lean: Lean, stretch: Stretch): Promise<Object
       failures = at > from ? 1 : failures + 1
       const free = pin.version === undefined && pin.ifMatch === undefined
       if (failures >= retry.attempts || (free && at > stretch.start)) throw error.final
-      await pause(retry, failures + 1, error.after, stretch.signal)
+      await pause(retry, failures + 1, error.after, signal)
     }
   }
 }
