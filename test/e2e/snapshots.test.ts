@@ -31,12 +31,12 @@ describe('snapshots of versions', () => {
 
   test('the first volume of a version is snapshotted; three pods read it at once, and none can write', async () => {
     const kept = await strategyWhenBound('photos-v1')
-    expect(kept).toMatchObject({ used: 'Copy', reach: 'ManyNodes' })
+    expect(kept).toMatchObject({ used: 'Copy', reach: 'OneNode' })
     const ready = await world.expectObject(DatasetVersion, 'photos-v1', (it) =>
       snapshotsOf(it).some((one) => one.ready),
     )
     expect(snapshotsOf(ready)).toEqual([{ class: 'fast-snap', name: 'photos-v1', ready: true }])
-    expect(ready.status).toMatchObject({ strategy: { used: 'Copy' }, reach: 'ManyNodes' })
+    expect(ready.status).toMatchObject({ strategy: { used: 'Copy' }, reach: 'OneNode' })
     const script = 'cat /data/a.txt; echo x > /data/x; echo x > /data/a.txt; true'
     const read = (name: string) => world.runJob(name, { script: `(${script}) 2>&1`, volumes: { data: 'photos-v1:ro' } })
     for (const { log } of await Promise.all(['one', 'two', 'three'].map(read))) {

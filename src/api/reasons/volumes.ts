@@ -37,10 +37,10 @@ export const volumeReasons = {
     'The driver cannot make a volume with these access modes.',
     'Ask for another access mode, or another storage class.',
   ),
-  SingleNodeOnly: info(
+  SingleNodeOnly: wait(
     'Event',
-    'One node at a time can use this volume; pods on other nodes wait.',
-    'Use a storage class with ReadWriteMany or ReadOnlyMany, or one claim per pod.',
+    'One node, or one at a time, can use this volume; a pod that is to run on another one waits.',
+    'Use one claim per pod (a generic ephemeral volume with the same dataSourceRef), or a claim with ReadWriteMany or ReadOnlyMany of a storage class whose volumes all nodes can use.',
   ),
   ExpiresSoon: info(
     'Expiring',

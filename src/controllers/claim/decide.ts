@@ -4,6 +4,7 @@ import { isBound, isLeaving, roleOf } from './decide/facts.ts'
 import { fill } from './decide/fill.ts'
 import { awaitBinding, handOver } from './decide/hand-over.ts'
 import { keepBytes, leave, leaveEmpty } from './decide/leave.ts'
+import { noteReach, saySingleNode } from './decide/nodes.ts'
 import { awaitConsumer, checkClass, checkSize, guard, makePrime, replaceStranded } from './decide/place.ts'
 import { removePrime } from './decide/remove-prime.ts'
 import { keepRescued } from './decide/rescued.ts'
@@ -30,11 +31,12 @@ const populate: Step[] = [
   replaceStranded,
   fill,
   takeSnapshot,
+  noteReach,
   handOver,
 ]
 
 /** A claim with a volume is only cleaned up after. */
-const settle: Step[] = [awaitBound, keepOutput, removePrime, restorePolicy, unguard]
+const settle: Step[] = [awaitBound, keepOutput, removePrime, restorePolicy, saySingleNode, unguard]
 
 /** A claim that is being deleted: what is written on it and not committed is kept first (protocols.md 3). */
 const depart: Step[] = [removePrime, leaveEmpty, keepBytes, leave]
