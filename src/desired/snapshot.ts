@@ -1,7 +1,7 @@
 import type { DatasetVersion } from '../api/dataset-version.ts'
 import { VolumeSnapshot } from '../api/kinds.ts'
 import type { KubeObject } from '../api/meta.ts'
-import { annotations, versionTag } from '../api/names.ts'
+import { annotations, primeName, versionTag } from '../api/names.ts'
 import { childLabels, ownerReferences } from './labels.ts'
 import { type Claim, forClaimAnnotation } from './volumes.ts'
 
@@ -55,6 +55,21 @@ export const restoredFrom = ({ metadata }: Snapshot): DataSource => ({
   kind: VolumeSnapshot.kind,
   name: metadata.name,
 })
+
+/** How long after its commit a snapshot of the volume that a version was written on is waited for, ms. Longer than that, the store is faster. */
+const announcedMs = 60_000
+
+/** A snapshot of the volume that the version was written on was announced with its commit and is not there yet. */
+export const announcedFor = ({ spec, status }: DatasetVersion, now: number): boolean =>
+  spec.from === undefined &&
+  now - Date.parse(status?.committedAt ?? '') < announcedMs &&
+  (status?.snapshots ?? []).some(({ ready }) => !ready)
+
+/** Who wrote what a snapshot holds: its files are theirs. Undefined where a mover did. */
+export const writerOf = (snapshot: Snapshot | undefined, { status }: DatasetVersion): number | undefined => {
+  const from = snapshot?.spec.source.persistentVolumeClaimName
+  return from === undefined || from.startsWith(primeName('')) ? undefined : status?.writer?.runAsUser
+}
 
 const maxName = 253
 

@@ -1,7 +1,8 @@
 import { createHash, randomUUID } from 'node:crypto'
-import { constants } from 'node:fs'
+import { constants, createWriteStream } from 'node:fs'
 import { chmod, lstat, mkdir, open, readdir, rename, rm, rmdir, symlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { pipeline } from 'node:stream/promises'
 import { FileCalls } from './file-calls.ts'
 
 /** Permission bits of files, executable files and directories. */
@@ -157,13 +158,45 @@ export class Tree {
       const stats = await lstat(final)
       if (!stats.isFile() || stats.size !== file.size || stats.nlink !== 1) return false
       if ((await hashFile(final, file.size, signal)) !== file.sha256) return false
-      await chmod(final, this.#mode(file.executable))
+      await chmod(final, this.#mode(file.executable)).catch((error) => {
+        if (errorCode(error) !== 'EPERM') throw error
+        return this.#takeOver(path, file)
+      })
       return true
     } catch (error) {
       signal.throwIfAborted()
       if (['ENOENT', 'ENOTDIR', 'EACCES', 'EPERM', 'ELOOP'].includes(errorCode(error) ?? '')) return false
       throw error
     }
+  }
+
+  /** A file whose mode is its owner's affair, on a volume that somebody else wrote: its bytes go to a file of ours. */
+  async #takeOver(path: string, file: { size: number; executable: boolean }): Promise<void> {
+    const from = await open(join(this.#root, path), constants.O_RDONLY | constants.O_NOFOLLOW)
+    try {
+      await this.write(path, file, (fd) =>
+        pipeline(from.createReadStream({ autoClose: false }), createWriteStream('', { fd, autoClose: false })),
+      )
+    } finally {
+      await from.close()
+    }
+  }
+
+  /** A directory of somebody else: what is in it moves to one of ours. */
+  async #takeOverDirectory(path: string): Promise<void> {
+    const theirs = join(this.#root, path)
+    const ours = join(dirname(theirs), `${this.scratch}-${this.#count++}`)
+    await mkdir(ours, { mode: 0o755 })
+    for (const entry of await readdir(theirs, { withFileTypes: true })) {
+      const [from, to] = [join(theirs, entry.name), join(ours, entry.name)]
+      // A directory must be writable to get another parent; it is ours and has its mode by now.
+      if (entry.isDirectory()) await chmod(from, 0o755)
+      await rename(from, to)
+      if (entry.isDirectory()) await chmod(to, this.#modes.directory)
+    }
+    await rmdir(theirs)
+    await rename(ours, theirs)
+    await chmod(theirs, this.#modes.directory)
   }
 
   /** Removes what an earlier attempt left and the manifest lacks. */
@@ -193,7 +226,10 @@ export class Tree {
       const inner = join(path, entry.name)
       if (!entry.isDirectory()) left++
       else if ((await this.#seal(inner, signal)) > 0) {
-        await chmod(join(this.#root, inner), this.#modes.directory)
+        await chmod(join(this.#root, inner), this.#modes.directory).catch((error) => {
+          if (errorCode(error) !== 'EPERM') throw error
+          return this.#takeOverDirectory(inner)
+        })
         left++
       } else await rmdir(join(this.#root, inner))
     }

@@ -18,6 +18,7 @@ import { claimNameOf } from './decide/claims.ts'
 import { attemptInput, type Book } from './decide/move.ts'
 import { isVerifying } from './decide/verify.ts'
 import { contentKey, index } from './indexes.ts'
+import { keepingOf } from './keeping.ts'
 import { claimNamesOf, isWriter, writersOf } from './pods.ts'
 import { knownUsers, type User } from './users.ts'
 import type { VersionConfig, Workspace, World } from './world.ts'
@@ -250,6 +251,7 @@ export const observe = async (
     verifyClaim: await verifyClaimOf(reader, version),
     ...(await copiesOf(reader, version)),
     workspace: await workspaceOf(reader, version, spec, claim),
+    keeping: await keepingOf(reader, config, { version, spec, dataset: parsed?.spec, claim, now }),
     inputs: await inputsOf(reader, namespace, claimName, pods),
     ...(await sourceClaimOf(reader, namespace, spec, parsed?.spec)),
     jobs,

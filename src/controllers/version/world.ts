@@ -19,6 +19,14 @@ export interface VersionConfig extends MoverConfig {
   defaultOutputSize: string
 }
 
+/** How the volume that a version was written on can be kept for its readers. */
+export interface Keeping {
+  /** Of the driver of that volume and of those that the Dataset keeps. */
+  snapshotClass: string
+  /** A node has the volume; only asked where it matters. */
+  attached: boolean
+}
+
 export interface Workspace {
   /** The class that the claim's driver makes snapshots with; undefined if it makes none. */
   snapshotClass: string | undefined
@@ -64,6 +72,8 @@ export interface World {
   snapshots: Snapshot[]
   /** Of a version that takes what is on somebody's claim: how that can be snapshotted, and what there is of it. */
   workspace?: Workspace | undefined
+  /** Of a version that was written on a volume: set where the Dataset wants volumes of its versions that can be made of a snapshot of that. */
+  keeping?: Keeping | undefined
   /** Other claims that those pods mount. */
   inputs: ClaimObject[]
   /** The claim that is the source of an import, and the pods that may write to it. */

@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest'
+import type { DatasetVersion } from '../../../src/api/dataset-version.ts'
 import * as kinds from '../../../src/api/kinds.ts'
 import { claimController, indexes } from '../../../src/controllers/claim/index.ts'
+import type { PodObject } from '../../../src/desired/objects.ts'
 import { strategyOf } from '../../../src/desired/strategy.ts'
 import type { Claim } from '../../../src/desired/volumes.ts'
 import { type Actor, crashEverywhere, drive } from '../../helpers/drive.ts'
@@ -153,6 +155,47 @@ describe('the next volumes', () => {
     })
     expect(events).toContainEqual(expect.objectContaining({ type: 'Warning', reason: 'SnapshotUnusable' }))
     expect(snapshots(api)).toHaveLength(1)
+  })
+
+  test('wait for the snapshot of the volume that the version was written on, which is checked as its writer', async () => {
+    const api = model(keepsVolumes, snapshotClass(), claim())
+    api.change<DatasetVersion>(kinds.DatasetVersion, 'vision', 'mnist-v2', ({ status }) => {
+      const snapshots = [{ name: 'mnist-v2', class: 'snap', ready: false }]
+      const committedAt = new Date(api.now).toISOString()
+      Object.assign(status!, { committedAt, snapshots, writer: { runAsUser: 1000 } })
+    })
+    const users: unknown[] = []
+    api.listen((object) => {
+      const pod = object as PodObject | undefined
+      if (pod?.kind === 'Pod') users.push(pod.spec?.securityContext?.runAsUser)
+    })
+    let asked = false
+    const cuts: Actor = (model) => {
+      if (asked) return false
+      asked = true
+      expect(model.all<Claim>(kinds.Claim).map(({ metadata }) => metadata.name)).toEqual(['data'])
+      const snapshot = earlier({ readyToUse: true, content: 'as written' })
+      snapshot.metadata.labels!['granary.dev/owner-uid'] = model.find(kinds.DatasetVersion, 'vision', 'mnist-v2')!
+        .metadata.uid!
+      snapshot.spec.source.persistentVolumeClaimName = 'out'
+      model.seed(snapshot)
+      return true
+    }
+    await drive(api, options([cuts, ...cluster()]))
+    expect(found(api)).toMatchObject({ phase: 'Bound', found: 'as written', strategy: { used: 'Snapshot' } })
+    expect(new Set(users)).toEqual(new Set([1000]))
+  })
+
+  test('do not wait long for one that was announced and does not come', async () => {
+    const api = model(keepsVolumes, snapshotClass(), claim())
+    api.change<DatasetVersion>(kinds.DatasetVersion, 'vision', 'mnist-v2', ({ status }) => {
+      const snapshots = [{ name: 'mnist-v2', class: 'snap', ready: false }]
+      Object.assign(status!, { committedAt: new Date(api.now).toISOString(), snapshots })
+    })
+    const start = api.now
+    await drive(api, { ...options(), horizon: 120_000 })
+    expect(found(api)).toMatchObject({ phase: 'Bound', strategy: { used: 'Copy' } })
+    expect(api.now - start).toBeLessThan(120_000)
   })
 
   test('step down when it goes while it is being restored', async () => {

@@ -11,12 +11,15 @@ import {
   resolveLocation,
 } from '../../../desired/location.ts'
 import { type MoverSettings, moverJob } from '../../../desired/mover-job.ts'
+import { writerOf } from '../../../desired/snapshot.ts'
+import { strategyOf } from '../../../desired/strategy.ts'
 import { type Claim, forClaimAnnotation } from '../../../desired/volumes.ts'
 import type { Plan } from '../../../kube/types.ts'
 import type { World } from '../world.ts'
 import { accessOf, claimRef, isBound, type Resolved, resolvedOf } from './facts.ts'
 import { selectedNode, tooMany } from './place.ts'
 import { type Waiting, waits } from './say.ts'
+import { snapshotOf, versionOf } from './strategy.ts'
 
 /** On a prime: which attempt runs or comes next, not before when, and why the last one failed. */
 export const attemptAnnotation = 'granary.dev/attempt'
@@ -112,6 +115,14 @@ const populate = (world: World, prime: Claim, content: NonNullable<Resolved['con
   }
 }
 
+/** The mover that checks what somebody else wrote: their user may give their files the modes that they shall have. */
+const asWriter = (world: World, prime: Claim): Pick<Parameters<typeof moverJob>[0], 'runAs'> => {
+  const version = versionOf(world)
+  if (version === undefined || strategyOf(prime)?.used !== 'Snapshot') return {}
+  const uid = writerOf(snapshotOf(world), version)
+  return uid === undefined || uid === 0 ? {} : { runAs: { uid } }
+}
+
 /** An empty volume needs no filling, only a pod that makes it come: one that has nothing to look at. */
 const settle: Move = { spec: { op: 'Probe', locations: [] }, accesses: [] }
 
@@ -132,6 +143,7 @@ const startMover = (world: World, prime: Claim, resolved: Resolved, number: numb
     version: resolved.version,
     locations: move.accesses,
     data: { claimName: prime.metadata.name, readOnly: false, fill: true },
+    ...asWriter(world, prime),
     settings: { ...settings, podAnnotations: { ...settings.podAnnotations, ...note } },
     config,
   })

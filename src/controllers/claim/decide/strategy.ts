@@ -1,7 +1,14 @@
 import type { DatasetVersion } from '../../../api/dataset-version.ts'
 import { annotations } from '../../../api/names.ts'
 import { annotate, sameObject } from '../../../desired/json-patch.ts'
-import { type DataSource, isReady, restoredFrom, type Snapshot, snapshotClassFor } from '../../../desired/snapshot.ts'
+import {
+  announcedFor,
+  type DataSource,
+  isReady,
+  restoredFrom,
+  type Snapshot,
+  snapshotClassFor,
+} from '../../../desired/snapshot.ts'
 import { type Rung, reachOf, rungs, type Strategy, strategyOf } from '../../../desired/strategy.ts'
 import type { Claim } from '../../../desired/volumes.ts'
 import type { Plan } from '../../../kube/types.ts'
@@ -132,7 +139,10 @@ const record = ({ claim }: World, strategy: Strategy): NonNullable<Plan['patch']
 /** A snapshot that is about to be ready. */
 const comesSoon = (world: World): boolean => {
   const snapshot = snapshotOf(world)
-  if (snapshot === undefined || isReady(snapshot) || isLeaving(snapshot)) return false
+  const version = versionOf(world)
+  if (snapshot === undefined)
+    return version !== undefined && snapshotClassOf(world) !== undefined && announcedFor(version, world.now)
+  if (isReady(snapshot) || isLeaving(snapshot)) return false
   const age = world.now - Date.parse(snapshot.metadata.creationTimestamp ?? '')
   return snapshot.status?.error === undefined && age < snapshotPatience
 }

@@ -23,7 +23,9 @@ const strategyNow = ({ copies }: World): Strategy | undefined => {
 
 /** Snapshots that there are, and those that went: who fills a volume without one says why. */
 const snapshotsNow = ({ snapshots }: World, draft: Draft) => {
-  const there = snapshots.map((snapshot) => ({
+  const given = draft.plan.delete.map(({ uid }) => uid)
+  const left = snapshots.filter(({ metadata }) => !given.includes(metadata.uid))
+  const there = left.map((snapshot) => ({
     class: snapshot.spec.volumeSnapshotClassName ?? '',
     name: snapshot.metadata.name,
     ready: isReady(snapshot),

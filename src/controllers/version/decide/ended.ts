@@ -8,6 +8,7 @@ import { commit } from './commit.ts'
 import { describeCopies } from './copies.ts'
 import { type Draft, enter, lookAgainIn, reconciling, type Step, say, unsay } from './draft.ts'
 import { guardCommitted, unguard } from './guard.ts'
+import { keepSnapshot } from './keep-snapshot.ts'
 import { mirror } from './mirror.ts'
 import { stopMovers } from './move.ts'
 import { isVerifying, verificationWanted, verify } from './verify.ts'
@@ -98,6 +99,7 @@ const sayReady = (world: World, draft: Draft): void => {
 export const afterCommit: Step = (world, draft) => {
   if (world.version.status?.phase !== 'Committed') return undefined
   sayShadowed(world, draft)
+  const snapshot = keepSnapshot(world, draft)
   describeCopies(world, draft)
   const { mirrored, verified } = moveOn(world, draft)
   if (mirrored !== 'pending') {
@@ -106,7 +108,7 @@ export const afterCommit: Step = (world, draft) => {
     unsay(draft, 'Stalled')
     sayReady(world, draft)
   }
-  dropOwnClaim(world, draft)
+  if (snapshot === 'idle') dropOwnClaim(world, draft)
   dropWorkspaceCopy(world, draft)
   guardCommitted(world, draft)
   return 'stop'

@@ -7,6 +7,7 @@ import { commit } from './commit.ts'
 import { type Draft, lookAgainIn, reconciling, type Step, say, stalled } from './draft.ts'
 import { complain } from './import.ts'
 import { intentOf, storedDataset } from './intent.ts'
+import { announceSnapshot } from './keep-snapshot.ts'
 import {
   attemptInput,
   follow,
@@ -148,6 +149,7 @@ export const finalizeFrom = (
       result,
       `${files} files, ${formatBytes(bytes)}, of which ${formatBytes(uploaded)} were uploaded.`,
     )
+    if (claimName !== undefined) announceSnapshot(world, draft)
   }
   if (now?.state !== 'failed') return
   const reason = reasonOf(now)
