@@ -8,6 +8,8 @@ export const rootKey = (prefix: string, sha256: string): string => `${prefix}roo
 export const versionsPrefix = (prefix: string): string => `${prefix}versions/`
 export const versionKey = (prefix: string, sequence: number): string => `${versionsPrefix(prefix)}v${sequence}.json`
 export const uploadsPrefix = (prefix: string, sequence: number): string => `${prefix}uploads/v${sequence}/`
+/** Says which attempt writes under the number. */
+export const turnKey = (prefix: string, sequence: number): string => `${uploadsPrefix(prefix, sequence)}turn.json`
 /** Says which attempt's journal is a whole checkpoint. */
 export const checkpointKey = (prefix: string, sequence: number): string =>
   `${uploadsPrefix(prefix, sequence)}checkpoint.json`

@@ -2,10 +2,11 @@ import { dataPrefix } from '../manifest/keys.ts'
 import { saveVolume, writeMark } from '../transfer/checkpoint.ts'
 import type { Output } from '../transfer/collect-output.ts'
 import { claimDirectory, readCommit } from '../transfer/commit.ts'
-import { findJournals, JournalWriter, mergeJournals } from '../transfer/journal.ts'
+import { findJournals, JournalWriter, mergeJournals, sweepJournals } from '../transfer/journal.ts'
 import { readVersion } from '../transfer/read-version.ts'
 import { walkReadable } from '../transfer/survey.ts'
-import type { MoveDeps, Run } from './deps.ts'
+import { inTurn } from '../transfer/turn.ts'
+import type { DoneOf, MoveDeps, Run } from './deps.ts'
 import { cutText } from './result.ts'
 
 /** So that progress has a total. */
@@ -18,6 +19,8 @@ const measure = async (deps: MoveDeps): Promise<void> => {
   deps.progress.expect(files, bytes)
 }
 
+const nothing: DoneOf<'Checkpoint'> = { op: 'Checkpoint', outcome: 'Done', files: 0, bytes: 0, uploaded: 0, left: 0 }
+
 /** Saves the state of a volume that is being written to: only what changed since the last time. Nothing is committed by it. */
 export const checkpoint: Run<'Checkpoint'> = async (deps, spec) => {
   const { signal } = deps
@@ -26,25 +29,33 @@ export const checkpoint: Run<'Checkpoint'> = async (deps, spec) => {
   const store = await deps.openStore(spec.store)
   await claimDirectory(store, prefix, spec.dataset, () => new Date(spec.openedAt), signal)
   // It was committed meanwhile: what it has is no longer ours to touch.
-  if ((await readCommit(store, prefix, sequence, signal)) !== undefined)
-    return { op: 'Checkpoint', outcome: 'Done', files: 0, bytes: 0, uploaded: 0, left: 0 }
-  const output: Output = {
-    data: deps.data,
-    store,
-    prefix,
-    sequence,
-    ...(base && { base: { sequence: base.sequence, entries: () => readVersion(store, prefix, base.root, signal) } }),
-  }
-  await store.abortUploads(dataPrefix(prefix, sequence), signal)
-  await measure(deps)
-  const attempts = await findJournals(store, prefix, sequence, signal)
-  const attempt = Math.max(0, ...attempts.keys()) + 1
-  const journal = new JournalWriter(store, prefix, sequence, attempt, signal)
-  const earlier = mergeJournals(store, attempts, signal)
-  const now = deps.now ?? Date.now
-  const { names, ...saved } = await saveVolume(output, earlier, journal, { progress: deps.progress, now }, signal)
-  const { files, bytes } = saved
-  await writeMark(output, { attempt, files, bytes }, [...attempts.values()].flat(), signal)
-  const shown = names.map((name) => cutText(name, 200))
-  return { op: 'Checkpoint', outcome: 'Done', ...saved, ...(shown.length === 0 ? {} : { names: shown }) }
+  if ((await readCommit(store, prefix, sequence, signal)) !== undefined) return nothing
+  return inTurn({ store, prefix, sequence, now: deps.now }, signal, async (turn) => {
+    if ((await readCommit(store, prefix, sequence, signal)) !== undefined) {
+      await sweepJournals(store, prefix, sequence, signal)
+      return nothing
+    }
+    const output: Output = {
+      data: deps.data,
+      store,
+      prefix,
+      sequence,
+      turn,
+      ...(base && { base: { sequence: base.sequence, entries: () => readVersion(store, prefix, base.root, signal) } }),
+    }
+    await store.abortUploads(dataPrefix(prefix, sequence), signal)
+    await measure(deps)
+    const attempts = await findJournals(store, prefix, sequence, signal)
+    const { attempt } = turn
+    const journal = new JournalWriter(store, prefix, sequence, attempt, signal)
+    const earlier = mergeJournals(store, attempts, signal)
+    const now = deps.now ?? Date.now
+    const { names, ...saved } = await saveVolume(output, earlier, journal, { progress: deps.progress, now }, signal)
+    const { files, bytes } = saved
+    // A later attempt reads the journals that are let go of here.
+    await turn.check(signal)
+    await writeMark(output, { attempt, files, bytes }, [...attempts.values()].flat(), signal)
+    const shown = names.map((name) => cutText(name, 200))
+    return { op: 'Checkpoint', outcome: 'Done', ...saved, ...(shown.length === 0 ? {} : { names: shown }) }
+  })
 }

@@ -5,17 +5,12 @@ import { checkPlaced, checkQuiet } from '../transfer/check-output.ts'
 import { checkpointLines } from '../transfer/checkpoint.ts'
 import { collectOutput, type Output } from '../transfer/collect-output.ts'
 import { claimDirectory, commit, readCommit } from '../transfer/commit.ts'
-import {
-  findJournals,
-  type JournalLine,
-  JournalWriter,
-  mergeJournals,
-  readJournal,
-  sweepJournals,
-} from '../transfer/journal.ts'
+import { findJournals, type JournalLine, JournalWriter, mergeJournals, readJournal } from '../transfer/journal.ts'
 import { manifestSink } from '../transfer/manifest-store.ts'
 import { readVersion } from '../transfer/read-version.ts'
+import { cleanUp } from '../transfer/strays.ts'
 import { type Survey, survey } from '../transfer/survey.ts'
+import { inTurn } from '../transfer/turn.ts'
 import type { DoneOf, MoveDeps, Run, SpecOf } from './deps.ts'
 import { MoveFailure } from './failure.ts'
 import { recordOf } from './record.ts'
@@ -32,19 +27,24 @@ async function* entriesOf(journal: AsyncIterable<JournalLine>, count: (bytes: nu
   }
 }
 
-/** Uploads what is new, sees that nothing was written meanwhile, and that the store has it all. Returns the journal of it. */
-const bringIn = async (deps: MoveDeps, output: Output): Promise<() => AsyncIterable<JournalLine>> => {
-  const { store, prefix, sequence } = output
+/** What is stored for the version. */
+interface Brought {
+  journal: () => AsyncIterable<JournalLine>
+  /** Objects that earlier attempts left and this one doesn't need. */
+  strays: number
+}
+
+/** Uploads what is new, sees that nothing was written meanwhile, and that the store has it all. */
+const bringIn = async (deps: MoveDeps, output: Output): Promise<Brought> => {
+  const { store, prefix, sequence, turn } = output
   const { signal } = deps
   await store.abortUploads(dataPrefix(prefix, sequence), signal)
   const attempts = await findJournals(store, prefix, sequence, signal)
-  const attempt = Math.max(0, ...attempts.keys()) + 1
-  const writer = new JournalWriter(store, prefix, sequence, attempt, signal)
+  const writer = new JournalWriter(store, prefix, sequence, turn.attempt, signal)
   await collectOutput(output, mergeJournals(store, attempts, signal), writer, deps.progress, signal)
   const journal = () => readJournal(store, writer.keys, signal)
   await checkQuiet(output.data, journal(), signal)
-  await checkPlaced(output, journal(), signal)
-  return journal
+  return { journal, strays: await checkPlaced(output, journal(), signal) }
 }
 
 /** What is on the volume, if that can become a version. */
@@ -60,10 +60,9 @@ const lookThrough = async (deps: MoveDeps, spec: SpecOf<'Finalize'>): Promise<Su
 }
 
 /** What the last checkpoint saved, and nothing else: the volume is lost. */
-const fromCheckpoint = async (output: Output, signal: AbortSignal): Promise<() => AsyncIterable<JournalLine>> => {
-  const lines = await checkpointLines(output, signal)
-  await checkPlaced(output, lines(), signal)
-  return lines
+const fromCheckpoint = async (output: Output, signal: AbortSignal): Promise<Brought> => {
+  const journal = await checkpointLines(output, signal)
+  return { journal, strays: await checkPlaced(output, journal(), signal) }
 }
 
 /** Makes a version of what a writer left on the volume, or, if that is lost, of what the last checkpoint saved. */
@@ -74,29 +73,39 @@ export const finalize: Run<'Finalize'> = async (deps, spec) => {
   const { prefix } = spec.store
   const store = await deps.openStore(spec.store)
   await claimDirectory(store, prefix, spec.dataset, () => new Date(intent.createdAt), signal)
-  const finish = async (record: CommitRecord, uploaded: number) => {
-    const committed = await commit(store, prefix, record, { builtOn: base?.sequence, now: deps.now }, signal)
-    await sweepJournals(store, prefix, sequence, signal)
+  const finish = async (record: CommitRecord, uploaded: number, strays?: number, inTime?: () => void) => {
+    const options = { builtOn: base?.sequence, now: deps.now, inTime }
+    const committed = await commit(store, prefix, record, options, signal)
+    await cleanUp(store, prefix, committed, strays, signal)
     return doneOf(committed, uploaded)
   }
-  const before = await readCommit(store, prefix, sequence, signal)
   // An earlier attempt got there, or somebody else did: `commit` tells which. Its bytes are no longer ours to touch.
-  if (before !== undefined) return finish(recordOf(spec, before), 0)
-  const output: Output = {
-    data: deps.data,
-    store,
-    prefix,
-    sequence,
-    ...(base && { base: { sequence: base.sequence, entries: () => readVersion(store, prefix, base.root, signal) } }),
-  }
-  const found = spec.checkpoint ? undefined : await lookThrough(deps, spec)
-  const journal = found === undefined ? await fromCheckpoint(output, signal) : await bringIn(deps, output)
-  let uploaded = 0
-  const entries = entriesOf(journal(), (bytes) => {
-    uploaded += bytes
+  const asBefore = (before: CommitRecord) => finish(recordOf(spec, before), 0)
+  const before = await readCommit(store, prefix, sequence, signal)
+  if (before !== undefined) return asBefore(before)
+  return inTurn({ store, prefix, sequence, now: deps.now }, signal, async (turn) => {
+    // Whoever commits from here on has said so before, or is stopped.
+    const meanwhile = await readCommit(store, prefix, sequence, signal)
+    if (meanwhile !== undefined) return asBefore(meanwhile)
+    const output: Output = {
+      data: deps.data,
+      store,
+      prefix,
+      sequence,
+      turn,
+      ...(base && { base: { sequence: base.sequence, entries: () => readVersion(store, prefix, base.root, signal) } }),
+    }
+    const found = spec.checkpoint ? undefined : await lookThrough(deps, spec)
+    const { journal, strays } = found === undefined ? await fromCheckpoint(output, signal) : await bringIn(deps, output)
+    let uploaded = 0
+    const entries = entriesOf(journal(), (bytes) => {
+      uploaded += bytes
+    })
+    const { rootDigest, root } = await writeManifest(entries, manifestSink(store, prefix, signal))
+    const { digest, files, bytes } = root
+    await turn.seal(signal)
+    const record = recordOf(spec, { root: rootDigest, digest, files, bytes })
+    const done = await finish(record, uploaded, strays, () => turn.checkInTime())
+    return found === undefined || found.warnings.length === 0 ? done : { ...done, warnings: found.warnings }
   })
-  const { rootDigest, root } = await writeManifest(entries, manifestSink(store, prefix, signal))
-  const { digest, files, bytes } = root
-  const done = await finish(recordOf(spec, { root: rootDigest, digest, files, bytes }), uploaded)
-  return found === undefined || found.warnings.length === 0 ? done : { ...done, warnings: found.warnings }
 }

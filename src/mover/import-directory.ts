@@ -4,7 +4,7 @@ import { type ManifestSink, writeManifest } from '../manifest/write.ts'
 import type { ObjectStore } from '../stores/object-store.ts'
 import { checkPlaced, checkQuiet, checkTwice } from '../transfer/check-output.ts'
 import { collectOutput, type Output } from '../transfer/collect-output.ts'
-import { claimDirectory, commit } from '../transfer/commit.ts'
+import { claimDirectory, commit, readCommit } from '../transfer/commit.ts'
 import {
   findJournals,
   type JournalLine,
@@ -23,19 +23,20 @@ import {
   RecordWriter,
   readRecords,
 } from '../transfer/source-record.ts'
+import { cleanUp } from '../transfer/strays.ts'
+import { inTurn } from '../transfer/turn.ts'
+import { alreadyImported } from './already-imported.ts'
 import type { DoneOf, MoveDeps, SpecOf } from './deps.ts'
 import { surveyDirectory } from './directory-source.ts'
 import { MoveFailure } from './failure.ts'
 import { copyOnly } from './import-mode.ts'
 import { listedAs, recordOf } from './record.ts'
-import { verifyStored } from './verify-stored.ts'
 
 type Import = SpecOf<'Import'>
 
 /** A file that was written shortly before it was read may have been written again within the same tick of its clock: its times prove nothing. */
 const settledMs = 2000
 
-async function* none(): AsyncGenerator<never> {}
 async function* entriesOf(journal: AsyncIterable<JournalLine>): AsyncGenerator<Entry> {
   for await (const { entry } of journal) yield entry
 }
@@ -56,14 +57,14 @@ const ofSource = (label: string, live: boolean, error: unknown): unknown => {
   )
 }
 
-/** Uploads what is new, and sees that nothing changed meanwhile. Returns the journal of it. */
-const bringIn = async (deps: MoveDeps, spec: Import, output: Output): Promise<() => AsyncIterable<JournalLine>> => {
-  const { store, prefix, sequence, data, wanted } = output
+/** Uploads what is new, and sees that nothing changed meanwhile. Returns the journal of it, and how much earlier attempts left. */
+const bringIn = async (deps: MoveDeps, spec: Import, output: Output) => {
+  const { store, prefix, sequence, data, wanted, turn } = output
   const { signal } = deps
   const { label, live = false } = spec.source.directory!
   await store.abortUploads(dataPrefix(prefix, sequence), signal)
   const attempts = await findJournals(store, prefix, sequence, signal)
-  const writer = new JournalWriter(store, prefix, sequence, Math.max(0, ...attempts.keys()) + 1, signal)
+  const writer = new JournalWriter(store, prefix, sequence, turn.attempt, signal)
   const journal = () => readJournal(store, writer.keys, signal)
   try {
     await collectOutput(output, mergeJournals(store, attempts, signal), writer, deps.progress, signal)
@@ -74,8 +75,7 @@ const bringIn = async (deps: MoveDeps, spec: Import, output: Output): Promise<()
   } catch (error) {
     throw ofSource(label, live, error)
   }
-  await checkPlaced(output, journal(), signal)
-  return journal
+  return { journal, strays: await checkPlaced(output, journal(), signal) }
 }
 
 /** Writes down by what the next import will know these files again. */
@@ -117,42 +117,55 @@ export const importDirectory = async (
   await claimDirectory(store, prefix, dataset, () => new Date(intent.createdAt), signal)
   const location = locationId([kind, label, spec.source.prefix])
   const records = await findRecords(store, { prefix, location }, signal)
-  const output: Output = {
-    data: found.root,
-    store,
-    prefix,
-    sequence,
-    wanted: found.wanted,
-    recorded: () => readRecords(store, records, sequence, signal),
-    ...(parent && {
-      base: { sequence: parent.sequence, entries: () => readVersion(store, prefix, parent.root, signal) },
-    }),
-  }
-  const journal = await bringIn(deps, spec, output)
-  const attempt = 1 + Math.max(0, ...records.filter((one) => one.sequence === sequence).map((one) => one.attempt))
-  const said = {
-    op: 'Import' as const,
-    mode: 'Copy' as const,
-    modeReason,
-    fingerprint: found.fingerprint,
-    skipped: 0,
-    ...warningsOf(found.warnings),
-  }
-  const { root: content } = await writeManifest(entriesOf(journal()), nowhere)
-  if (parent !== undefined && content.digest === parent.digest) {
-    await verifyStored(store, prefix, sequence, none(), signal)
+  return inTurn({ store, prefix, sequence, now: deps.now }, signal, async (turn) => {
+    const before = await readCommit(store, prefix, sequence, signal)
+    if (before !== undefined) return alreadyImported(store, before, spec, signal)
+    const output: Output = {
+      data: found.root,
+      store,
+      prefix,
+      sequence,
+      turn,
+      wanted: found.wanted,
+      recorded: () => readRecords(store, records, sequence, signal),
+      ...(parent && {
+        base: { sequence: parent.sequence, entries: () => readVersion(store, prefix, parent.root, signal) },
+      }),
+    }
+    const { journal, strays } = await bringIn(deps, spec, output)
+    const { attempt } = turn
+    const said = {
+      op: 'Import' as const,
+      mode: 'Copy' as const,
+      modeReason,
+      fingerprint: found.fingerprint,
+      skipped: 0,
+      ...warningsOf(found.warnings),
+    }
+    const { root: content } = await writeManifest(entriesOf(journal()), nowhere)
+    if (parent !== undefined && content.digest === parent.digest) {
+      await writeRecord(deps, output, location, attempt, journal())
+      await sweepJournals(store, prefix, sequence, signal)
+      const { files, bytes } = content
+      return { ...said, outcome: 'Unchanged', digest: parent.digest, root: parent.root, files, bytes }
+    }
+    const { root, rootDigest } = await writeManifest(entriesOf(journal()), manifestSink(store, prefix, signal))
+    const { digest, files, bytes } = root
+    const record = recordOf(listedAs(spec, found.fingerprint), {
+      root: rootDigest,
+      digest,
+      files,
+      bytes,
+      import: 'Copy',
+    })
+    await turn.seal(signal)
+    const options = { builtOn: parent?.sequence, now: deps.now, inTime: () => turn.checkInTime() }
+    const committed = await commit(store, prefix, record, options, signal)
+    if (committed.root !== rootDigest) return alreadyImported(store, committed, spec, signal)
     await writeRecord(deps, output, location, attempt, journal())
-    await sweepJournals(store, prefix, sequence, signal)
-    const { files, bytes } = content
-    return { ...said, outcome: 'Unchanged', digest: parent.digest, root: parent.root, files, bytes }
-  }
-  const { root, rootDigest } = await writeManifest(entriesOf(journal()), manifestSink(store, prefix, signal))
-  const { digest, files, bytes } = root
-  const record = recordOf(listedAs(spec, found.fingerprint), { root: rootDigest, digest, files, bytes, import: 'Copy' })
-  const committed = await commit(store, prefix, record, { builtOn: parent?.sequence, now: deps.now }, signal)
-  await writeRecord(deps, output, location, attempt, journal())
-  await sweepJournals(store, prefix, sequence, signal)
-  return { ...said, outcome: 'Committed', sequence: committed.sequence, digest, root: committed.root, files, bytes }
+    await cleanUp(store, prefix, committed, strays, signal)
+    return { ...said, outcome: 'Committed', sequence: committed.sequence, digest, root: committed.root, files, bytes }
+  })
 }
 
 const warningsOf = (warnings: string[]) => (warnings.length === 0 ? {} : { warnings })

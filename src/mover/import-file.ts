@@ -1,10 +1,12 @@
 import { dataKey } from '../manifest/keys.ts'
 import type { Entry } from '../manifest/types.ts'
 import type { ListedObject, ObjectStore } from '../stores/object-store.ts'
+import type { Condition } from '../transfer/conditional.ts'
 import { copyObject } from '../transfer/copy-object.ts'
 import { hashObject, pinned, readObject } from '../transfer/read-object.ts'
 import type { SourceFile } from '../transfer/source.ts'
 import type { Recorded } from '../transfer/source-record.ts'
+import type { Turn } from '../transfer/turn.ts'
 import { MoveFailure } from './failure.ts'
 import type { Progress } from './progress.ts'
 
@@ -50,6 +52,7 @@ export interface ImportWorld {
   parent: number | undefined
   progress: Progress
   recorded: ImportRecord
+  turn: Turn
 }
 
 /** How much memory a file takes while it is imported: parts in flight for a copy of a big one, some buffers for what is only read. */
@@ -128,7 +131,9 @@ const copySmall = async (world: ImportWorld, file: Known, before: Entry | undefi
   const see = world.progress.bytes
   const { bytes, sha256: h } = await readObject(source, see, signal)
   if (known(world, before, bytes.length, h)) return { entry: inherited(before, world.parent!) }
-  const { etag } = await world.store.put(dataKey(world.prefix, world.sequence, file.p), bytes, { signal })
+  const key = dataKey(world.prefix, world.sequence, file.p)
+  const put = (condition: Condition) => world.store.put(key, bytes, { ...condition, signal })
+  const { etag } = await world.turn.place(key, file.copied, put, signal)
   return { entry: { p: file.p, s: bytes.length, h }, etag }
 }
 
@@ -141,8 +146,9 @@ const copyBig = async (world: ImportWorld, file: Known, before: Entry | undefine
     const sha256 = await hashObject(source, see, signal)
     if (known(world, before, size, sha256)) return { entry: inherited(before, world.parent!) }
   }
-  const to = { store: world.store, key: dataKey(world.prefix, world.sequence, file.p) }
-  const { sha256, info } = await copyObject(source, to, see, signal)
+  const key = dataKey(world.prefix, world.sequence, file.p)
+  const copy = (condition: Condition) => copyObject(source, { store: world.store, key, condition }, see, signal)
+  const { sha256, info } = await world.turn.place(key, file.copied, copy, signal)
   return { entry: { p: file.p, s: size, h: sha256 }, etag: info.etag }
 }
 

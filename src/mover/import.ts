@@ -1,10 +1,10 @@
 import type { MoveLocation } from '../api/move.ts'
 import { dataPrefix } from '../manifest/keys.ts'
-import type { CommitRecord } from '../manifest/types.ts'
 import { writeManifest } from '../manifest/write.ts'
 import type { ObjectStore } from '../stores/object-store.ts'
 import { claimDirectory, commit, readCommit } from '../transfer/commit.ts'
 import { makeFilter } from '../transfer/filter.ts'
+import { sweepJournals } from '../transfer/journal.ts'
 import { manifestSink } from '../transfer/manifest-store.ts'
 import { readVersion } from '../transfer/read-version.ts'
 import { type ListingSummary, listSource, type SourceFile, summarize } from '../transfer/source.ts'
@@ -17,6 +17,9 @@ import {
   RecordWriter,
   readRecords,
 } from '../transfer/source-record.ts'
+import { cleanUp } from '../transfer/strays.ts'
+import { inTurn } from '../transfer/turn.ts'
+import { alreadyImported } from './already-imported.ts'
 import { bucketOf, sameBucket } from './bucket.ts'
 import type { DoneOf, MoveDeps, SpecOf } from './deps.ts'
 import { MoveFailure } from './failure.ts'
@@ -57,13 +60,15 @@ const warnOfExpiry = async (
 const openRecord = async (
   { source, store: { prefix }, intent: { sequence } }: SpecOf<'Import'>,
   store: ObjectStore,
+  least: number,
   byVersion: boolean,
   signal: AbortSignal,
 ): Promise<ImportRecord> => {
   const { s3, gcs } = source
   const place = { prefix, location: locationId([s3?.endpoint, s3?.bucket, gcs?.endpoint, gcs?.bucket, source.prefix]) }
   const records = await findRecords(store, place, signal)
-  const attempt = 1 + Math.max(0, ...records.filter((one) => one.sequence === sequence).map((one) => one.attempt))
+  const before = records.filter((one) => one.sequence === sequence).map((one) => one.attempt + 1)
+  const attempt = Math.max(least, ...before)
   const writer = new RecordWriter(store, { ...place, sequence }, attempt, signal)
   return {
     read: () => readRecords(store, records, sequence, signal),
@@ -87,29 +92,6 @@ async function* keepSummary(
   keep(yield* files)
 }
 
-/** An earlier attempt got as far as the commit: its listing is not known any more, so no fingerprint; the next look at the source compares anew. */
-const already = (record: CommitRecord, { dataset, intent }: SpecOf<'Import'>): DoneOf<'Import'> => {
-  if (record.createdAt !== intent.createdAt || record.dataset.uid !== dataset.uid) {
-    const message = `v${intent.sequence} was committed by somebody else: two clusters or two Datasets share this prefix; give each its own`
-    throw new MoveFailure('CommitConflict', message)
-  }
-  return {
-    op: 'Import',
-    outcome: 'Committed',
-    sequence: record.sequence,
-    digest: record.digest,
-    root: record.root,
-    files: record.files,
-    bytes: record.bytes,
-    mode: record.import ?? 'Copy',
-    modeReason: 'as an earlier attempt committed it',
-    fingerprint: '',
-    skipped: 0,
-  }
-}
-
-async function* none(): AsyncGenerator<never> {}
-
 /**
  * Makes a version of what a prefix holds: lists it, reads every object once, stores or refers to it, and commits. Content that the parent has already
  * makes no version (`Unchanged`).
@@ -120,7 +102,7 @@ export const runImport = async (deps: MoveDeps, spec: SpecOf<'Import'>): Promise
   const store = await deps.openStore(spec.store)
   const prefix = spec.store.prefix
   const earlier = await readCommit(store, prefix, intent.sequence, signal)
-  if (earlier) return already(earlier, spec)
+  if (earlier) return alreadyImported(store, earlier, spec, signal)
 
   checkApart(spec)
   const sourceStore = await deps.openStore(spec.source)
@@ -135,62 +117,78 @@ export const runImport = async (deps: MoveDeps, spec: SpecOf<'Import'>): Promise
   log.info({ mode: chosen.mode, reason: chosen.reason, files: planned.objects, bytes: planned.bytes }, 'importing')
 
   await claimDirectory(store, prefix, dataset, () => new Date(intent.createdAt), signal)
-  await store.abortUploads(dataPrefix(prefix, intent.sequence), signal)
-  const recorded = await openRecord(spec, store, chosen.byVersion, signal)
-  const world = {
-    ...chosen,
-    recorded,
-    source: { store: sourceStore, bucket: bucketOf(spec.source) ?? '' },
-    store,
-    prefix,
-    sequence: intent.sequence,
-    parent: parent?.sequence,
-    progress,
-  }
-  let summary = planned
-  const files = keepSummary(listSource(source, listing), (found) => {
-    summary = found
-  })
-  const readParent = parent && (() => readVersion(store, prefix, parent.root, signal))
-  const entries = await importLines(world, files, readParent, signal)
-  const warnings = [...(await warnOfExpiry(sourceStore, spec.source.prefix, chosen, signal)), ...summary.warnings]
-  const said = {
-    op: 'Import' as const,
-    mode: chosen.mode,
-    modeReason: chosen.reason,
-    ...(warnings.length > 0 ? { warnings } : {}),
-  }
-  if (entries === undefined) {
-    // An earlier attempt may have seen a change that is no more.
-    await verifyStored(store, prefix, intent.sequence, none(), signal)
+  return inTurn({ store, prefix, sequence: intent.sequence, now: deps.now }, signal, async (turn) => {
+    // Whoever commits from here on has said so before, or is stopped.
+    const meanwhile = await readCommit(store, prefix, intent.sequence, signal)
+    if (meanwhile) return alreadyImported(store, meanwhile, spec, signal)
+    await store.abortUploads(dataPrefix(prefix, intent.sequence), signal)
+    const recorded = await openRecord(spec, store, turn.attempt, chosen.byVersion, signal)
+    const world = {
+      ...chosen,
+      recorded,
+      turn,
+      source: { store: sourceStore, bucket: bucketOf(spec.source) ?? '' },
+      store,
+      prefix,
+      sequence: intent.sequence,
+      parent: parent?.sequence,
+      progress,
+    }
+    let summary = planned
+    const files = keepSummary(listSource(source, listing), (found) => {
+      summary = found
+    })
+    const readParent = parent && (() => readVersion(store, prefix, parent.root, signal))
+    const entries = await importLines(world, files, readParent, signal)
+    const warnings = [...(await warnOfExpiry(sourceStore, spec.source.prefix, chosen, signal)), ...summary.warnings]
+    const said = {
+      op: 'Import' as const,
+      mode: chosen.mode,
+      modeReason: chosen.reason,
+      ...(warnings.length > 0 ? { warnings } : {}),
+    }
+    if (entries === undefined) {
+      // What earlier attempts stored is swept with the number, as what never committed is.
+      await recorded.finish(chosen.mode)
+      await sweepJournals(store, prefix, intent.sequence, signal)
+      const { fingerprint, skipped, objects, bytes } = summary
+      const { digest, root } = parent!
+      return { ...said, outcome: 'Unchanged', digest, root, files: objects, bytes, fingerprint, skipped }
+    }
+    const { root, rootDigest } = await writeManifest(entries, manifestSink(store, prefix, signal))
+    const strays = await verifyStored(
+      store,
+      prefix,
+      intent.sequence,
+      readVersion(store, prefix, rootDigest, signal),
+      signal,
+    )
+    // Once more: the start of an upload may have been on its way when the attempt that sent it was killed.
+    await store.abortUploads(dataPrefix(prefix, intent.sequence), signal)
+    await recorded.flush()
+    const record = recordOf(listedAs(spec, summary.fingerprint), {
+      root: rootDigest,
+      digest: root.digest,
+      files: root.files,
+      bytes: root.bytes,
+      import: chosen.mode,
+    })
+    await turn.seal(signal)
+    const options = { builtOn: parent?.sequence, now: deps.now, inTime: () => turn.checkInTime() }
+    const committed = await commit(store, prefix, record, options, signal)
+    if (committed.root !== rootDigest) return alreadyImported(store, committed, spec, signal)
     await recorded.finish(chosen.mode)
-    const { fingerprint, skipped, objects, bytes } = summary
-    const { digest, root } = parent!
-    return { ...said, outcome: 'Unchanged', digest, root, files: objects, bytes, fingerprint, skipped }
-  }
-  const { root, rootDigest } = await writeManifest(entries, manifestSink(store, prefix, signal))
-  await verifyStored(store, prefix, intent.sequence, readVersion(store, prefix, rootDigest, signal), signal)
-  // Once more: the start of an upload may have been on its way when the attempt that sent it was killed.
-  await store.abortUploads(dataPrefix(prefix, intent.sequence), signal)
-  await recorded.flush()
-  const record = recordOf(listedAs(spec, summary.fingerprint), {
-    root: rootDigest,
-    digest: root.digest,
-    files: root.files,
-    bytes: root.bytes,
-    import: chosen.mode,
+    await cleanUp(store, prefix, committed, strays, signal)
+    return {
+      ...said,
+      outcome: 'Committed',
+      sequence: committed.sequence,
+      digest: committed.digest,
+      root: committed.root,
+      files: committed.files,
+      bytes: committed.bytes,
+      fingerprint: summary.fingerprint,
+      skipped: summary.skipped,
+    }
   })
-  const committed = await commit(store, prefix, record, { builtOn: parent?.sequence, now: deps.now }, signal)
-  await recorded.finish(chosen.mode)
-  return {
-    ...said,
-    outcome: 'Committed',
-    sequence: committed.sequence,
-    digest: committed.digest,
-    root: committed.root,
-    files: committed.files,
-    bytes: committed.bytes,
-    fingerprint: summary.fingerprint,
-    skipped: summary.skipped,
-  }
 }

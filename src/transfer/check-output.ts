@@ -11,7 +11,6 @@ import { writersActive } from './upload.ts'
 import type { Found } from './walk.ts'
 
 const width = 16
-const removeBatch = 1000
 
 const unchanged = async (data: string, found: Found, line: JournalLine, signal: AbortSignal): Promise<boolean> => {
   const { entry } = line
@@ -64,16 +63,13 @@ const sameBytes = async (data: string, found: Found, entry: Entry, signal: Abort
   return (await hashFile(`${data}/${found.p}`, found.size, signal).catch(() => undefined)) === entry.h
 }
 
-/** Lists data/v<N>/: what the version needs must be there as it was uploaded, and what it doesn't need is removed. */
+/** Lists data/v<N>/: what the version needs must be there as it was uploaded. Returns how many objects it doesn't need. */
 export const checkPlaced = async (
   output: Output,
   journal: AsyncIterable<JournalLine>,
   signal: AbortSignal,
-): Promise<void> => {
-  const stray: string[] = []
-  const remove = async () => {
-    if (stray.length > 0) await output.store.remove(stray.splice(0), signal)
-  }
+): Promise<number> => {
+  let strays = 0
   for await (const { a: line, b: object } of joinEntries(journal, placed(output, signal))) {
     if (line !== undefined && needsObject(line)) {
       if (isPlaced(line, object)) continue
@@ -84,8 +80,7 @@ export const checkPlaced = async (
         [line.p],
       )
     }
-    if (object !== undefined) stray.push(object.key)
-    if (stray.length >= removeBatch) await remove()
+    if (object !== undefined) strays++
   }
-  await remove()
+  return strays
 }

@@ -90,7 +90,8 @@ export const saveVolume = async (
     const isFresh = newest(before) / 1_000_000n > BigInt(deps.now() - freshMs)
     const here = { ...known, found: { ...found, ...before } }
     const stored = await storedEntry(output, here, stop)
-    const upload = () => uploadFile(store, dataKey(prefix, sequence, p), { root: data, path: p }, progress.bytes, stop)
+    const to = { store, turn: output.turn, key: dataKey(prefix, sequence, p), there: known.object }
+    const upload = () => uploadFile(to, { root: data, path: p }, progress.bytes, stop)
     let line: Line
     if (stored !== undefined) {
       progress.bytes(before.size)

@@ -10,6 +10,7 @@ import { mapOrdered } from './pool.ts'
 import { fileState, type Recorded } from './source-record.ts'
 import { reading, walkReadable } from './survey.ts'
 import { hashFile } from './tree.ts'
+import type { Turn } from './turn.ts'
 import { uploadFile } from './upload.ts'
 import type { Found } from './walk.ts'
 
@@ -19,6 +20,7 @@ export interface Output {
   /** The Dataset's directory in the store. */
   prefix: string
   sequence: number
+  turn: Turn
   /** The version that the writer started from: its number and entries. */
   base?: { sequence: number; entries: () => AsyncIterable<Entry> }
   /** Which paths belong to the version; absent: all. */
@@ -173,7 +175,8 @@ export const collectOutput = async (
       return { p, ...stored, stamp }
     }
     const key = dataKey(output.prefix, output.sequence, p)
-    const upload = () => uploadFile(store, key, { root: data, path: p }, progress.bytes, stop)
+    const to = { store, turn: output.turn, key, there: known.object }
+    const upload = () => uploadFile(to, { root: data, path: p }, progress.bytes, stop)
     const { size, sha256, executable, stamp: read, etag } = await within(found.size, upload)
     const entry: Entry = { p, s: size, h: sha256, ...(executable ? { x: 1 } : {}) }
     return { p, entry, stamp: read, ...(etag === undefined ? {} : { etag }) }

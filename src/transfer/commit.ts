@@ -3,12 +3,10 @@ import { layoutKey, versionKey } from '../manifest/keys.ts'
 import { commitBytes, type LayoutRecord, layoutBytes, parseCommit, parseLayout } from '../manifest/records.ts'
 import type { CommitRecord } from '../manifest/types.ts'
 import { MoveFailure } from '../mover/failure.ts'
-import { type ObjectStore, StoreError } from '../stores/object-store.ts'
+import type { ObjectStore } from '../stores/object-store.ts'
+import { failedAs, putIf } from './conditional.ts'
 import { readSmall } from './read-small.ts'
 import { readTombstone } from './sweep/tombstones.ts'
-
-const is = (error: unknown, ...failures: StoreError['failure'][]): boolean =>
-  error instanceof StoreError && failures.includes(error.failure)
 
 const layoutOf = (dataset: StoredDataset, created: string): LayoutRecord => ({
   layout: 1,
@@ -23,7 +21,7 @@ const tried = async (work: Promise<unknown>): Promise<boolean> => {
     await work
     return true
   } catch (error) {
-    if (is(error, 'exists', 'changed')) return false
+    if (failedAs(error, 'exists', 'changed')) return false
     throw error
   }
 }
@@ -41,7 +39,7 @@ const claimOnce = async (
   const found = await readSmall(store, key, signal)
   if (!found) {
     const bytes = layoutBytes(layoutOf(dataset, now().toISOString()))
-    return tried(store.put(key, bytes, { ...options, ifAbsent: true }))
+    return tried(putIf(store, key, bytes, { ifAbsent: true }, options))
   }
   const layout = parseLayout(found.bytes)
   if (layout.uid === dataset.uid) return true
@@ -53,7 +51,7 @@ const claimOnce = async (
   }
   const bytes = layoutBytes(layoutOf(dataset, layout.created))
   const guard = found.info.etag === undefined ? {} : { ifMatch: found.info.etag }
-  return tried(store.put(key, bytes, { ...options, ...guard }))
+  return tried(putIf(store, key, bytes, guard, options))
 }
 
 /**
@@ -95,6 +93,8 @@ export interface CommitOptions {
   builtOn?: number | undefined
   /** ms since 1970 */
   now?: (() => number) | undefined
+  /** Called right before the put; fails if it comes too late. */
+  inTime?: (() => void) | undefined
 }
 
 /** Between the last look and the put: far longer than that takes. A version that stays for less is as good as gone. */
@@ -132,7 +132,7 @@ export const commit = async (
   store: ObjectStore,
   prefix: string,
   record: CommitRecord,
-  { builtOn, now = () => Date.now() }: CommitOptions = {},
+  { builtOn, now = () => Date.now(), inTime = () => {} }: CommitOptions = {},
   signal?: AbortSignal,
 ): Promise<CommitRecord> => {
   const key = versionKey(prefix, record.sequence)
@@ -140,8 +140,9 @@ export const commit = async (
   const before = await existing(store, key, record, signal)
   if (before) return before
   await checkAlive(store, prefix, record.sequence, builtOn, now(), signal)
-  const options = { ifAbsent: true, contentType: 'application/json', ...(signal ? { signal } : {}) }
-  if (await tried(store.put(key, commitBytes(record), options))) return record
+  inTime()
+  const options = { contentType: 'application/json', ...(signal ? { signal } : {}) }
+  if (await tried(putIf(store, key, commitBytes(record), { ifAbsent: true }, options))) return record
   const there = await existing(store, key, record, signal)
   if (there) return there
   throw new MoveFailure('CommitConflict', `${store.name}/${key} was there and is gone: somebody deletes in this prefix`)

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { Readable } from 'node:stream'
 import type { ObjectStore, Transferred } from '../stores/object-store.ts'
+import type { Condition } from './conditional.ts'
 import { type Pinned, readPinned, untilSound } from './read-object.ts'
 
 /** One pass over bytes as the ranges that an upload asks for, one after the other; hashes on the way. Holds no more than the chunk at hand. */
@@ -49,11 +50,11 @@ class Ranges {
 
 /**
  * Copies an object in one pass and returns its sha256, and what the store says of the copy. Whether the bytes were sound is known only after the last of them: a copy of damaged ones is
- * removed, and made once more.
+ * removed, and made once more; under a condition it is left to whoever asked for it.
  */
 export const copyObject = (
   source: Pinned,
-  to: { store: ObjectStore; key: string },
+  to: { store: ObjectStore; key: string; condition?: Condition },
   see: (bytes: number) => void,
   signal: AbortSignal,
 ): Promise<Transferred> =>
@@ -64,11 +65,11 @@ export const copyObject = (
       return ranges.open(offset, length)
     }
     try {
-      const info = await to.store.upload(to.key, source.object.size, open, { signal })
+      const info = await to.store.upload(to.key, source.object.size, open, { ...to.condition, signal })
       try {
         return { sha256: await ranges.finish(), info }
       } catch (error) {
-        await to.store.remove([to.key])
+        if (to.condition === undefined) await to.store.remove([to.key])
         throw error
       }
     } finally {

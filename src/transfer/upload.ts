@@ -1,9 +1,11 @@
 import { constants } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { MoveFailure } from '../mover/failure.ts'
-import { type ObjectStore, StoreError } from '../stores/object-store.ts'
+import { type ListedObject, type ObjectStore, StoreError } from '../stores/object-store.ts'
+import type { Condition } from './conditional.ts'
 import type { Stamp } from './journal.ts'
 import { reading } from './survey.ts'
+import type { Turn } from './turn.ts'
 
 export interface Uploaded {
   size: number
@@ -21,10 +23,17 @@ export const writersActive = (path: string, what: string): MoveFailure =>
     [path],
   )
 
+export interface Destination {
+  store: ObjectStore
+  turn: Turn
+  key: string
+  /** What was listed under the key. */
+  there: ListedObject | undefined
+}
+
 /** Uploads a file and hashes it while it is read, once. What the store answers is checked against what was sent. */
 export const uploadFile = (
-  store: ObjectStore,
-  key: string,
+  { store, turn, key, there }: Destination,
   file: { root: string; path: string },
   onBytes: (count: number) => void,
   signal: AbortSignal,
@@ -39,7 +48,8 @@ export const uploadFile = (
       const stats = await handle.stat({ bigint: true })
       if (!stats.isFile()) throw writersActive(file.path, 'became something else than a file')
       const size = Number(stats.size)
-      const { info, sha256 } = await store.uploadFile(key, handle.fd, { size, onBytes, signal })
+      const send = (condition: Condition) => store.uploadFile(key, handle.fd, { ...condition, size, onBytes, signal })
+      const { info, sha256 } = await turn.place(key, there, send, signal)
       const said = info.checksums?.sha256
       if (info.size !== size || (said !== undefined && said !== sha256))
         throw new StoreError('corrupt', `${store.name} answered with other bytes than were sent for ${key}`, key)

@@ -103,6 +103,8 @@ export class Fiber {
       get: (...args) => call(() => store.get(...args)),
       put: (...args) => call(() => store.put(...args)),
       upload: (...args) => call(() => store.upload(...args)),
+      uploadFile: (...args) => call(() => store.uploadFile(...args)),
+      download: (...args) => call(() => store.download(...args)),
       remove: (...args) => call(() => store.remove(...args)),
       abortUploads: (...args) => call(() => store.abortUploads(...args)),
     }

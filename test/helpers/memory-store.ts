@@ -10,6 +10,8 @@ export interface MemoryStore extends ObjectStore {
   readonly writes: string[]
   /** Called before a write takes place; may throw or change what is there. */
   beforeWrite: (key: string) => void | Promise<void>
+  /** The clock of the store; with it, listings say when an object was written. */
+  now?: () => number
 }
 
 const etagOf = (bytes: Uint8Array) => createHash('md5').update(bytes).digest('hex')
@@ -19,6 +21,7 @@ const infoOf = (bytes: Uint8Array): ObjectInfo => ({ size: bytes.length, etag: e
 export const memoryStore = (name = 'memory://bucket'): MemoryStore => {
   const objects = new Map<string, Buffer>()
   const writes: string[] = []
+  const modified = new Map<string, number>()
   const need = (key: string): Buffer => {
     const bytes = objects.get(key)
     if (bytes === undefined) throw new StoreError('not-found', `${name}/${key} is not there`, key)
@@ -31,6 +34,7 @@ export const memoryStore = (name = 'memory://bucket'): MemoryStore => {
     if (options.ifMatch !== undefined && (there === undefined || etagOf(there) !== options.ifMatch))
       throw new StoreError('changed', `${name}/${key} is another object now`, key)
     objects.set(key, bytes)
+    if (store.now) modified.set(key, store.now())
     writes.push(key)
     return infoOf(bytes)
   }
@@ -45,7 +49,8 @@ export const memoryStore = (name = 'memory://bucket'): MemoryStore => {
       for (const key of keys) {
         if (options.startAfter !== undefined && compareUtf8(key, options.startAfter) <= 0) continue
         const bytes = objects.get(key)
-        if (bytes !== undefined) yield { key, ...infoOf(bytes) }
+        const at = modified.get(key)
+        if (bytes !== undefined) yield { key, ...infoOf(bytes), ...(at === undefined ? {} : { modified: at }) }
       }
     },
     head: async (key) => {

@@ -152,18 +152,27 @@ describe('finalize', () => {
     expect((await entries(done.root))[1]).toMatchObject({ p: 'f/001', h: sha })
   })
 
-  test('objects of an earlier attempt that the version lacks are removed before the commit', async () => {
+  test('objects of an earlier attempt that the version lacks are removed once it is committed, also if the mover was lost in between', async () => {
     await plant(data, { 'a.txt': 'one', same: 'same' })
     const base = await storeVersion(store, prefix, 2, { same: 'same' })
     await store.put(versionKey(prefix, 2), Buffer.from('{}'))
     await store.put(`${prefix}data/v3/stray/x`, Buffer.from('stray'))
     await store.put(`${prefix}data/v3/same`, Buffer.from('was other'))
-    let strays: string[] = []
+    const all = ['a.txt', 'same', 'stray/x'].map((p) => `${prefix}data/v3/${p}`)
+    // Until then nobody knows whether another attempt, that may be alive, needs them.
     store.beforeWrite = (key) => {
-      if (key.includes('/versions/')) strays = below('data/v3/')
+      if (key.includes('/versions/')) expect(below('data/v3/')).toEqual(all)
     }
+    const { remove } = store
+    store.remove = async () => {
+      throw new Error('killed')
+    }
+    await expect(run({ base })).rejects.toThrow('killed')
+    expect(below('versions/')).toContain(versionKey(prefix, 3))
+    store.remove = remove
     await run({ base })
-    expect(strays).toEqual([`${prefix}data/v3/a.txt`])
+    expect(below('data/v3/')).toEqual([`${prefix}data/v3/a.txt`])
+    expect(below('uploads/')).toEqual([])
   })
 
   const relink = (path: string, target: string) => {
@@ -260,10 +269,10 @@ describe('finalize', () => {
   test('two attempts that both left a journal', async () => {
     const many = Object.fromEntries(Array.from({ length: 150 }, (_, i) => [`f/${String(i).padStart(3, '0')}`, `${i}`]))
     await plant(data, many)
-    cutOffAt(2, '/uploads/')
+    cutOffAt(2, '/uploads/v3/0')
     await expect(run()).rejects.toThrow('killed')
     writeFileSync(join(data, 'f/000'), 'changed between the attempts')
-    cutOffAt(3, '/uploads/')
+    cutOffAt(3, '/uploads/v3/0')
     await expect(run()).rejects.toThrow('killed')
     store.beforeWrite = () => {}
     store.writes.length = 0

@@ -3,6 +3,7 @@ import type { Intent } from '../../src/api/move.ts'
 import { dataKey, layoutKey, rootKey, shardKey, tombstoneKey, versionKey } from '../../src/manifest/keys.ts'
 import { parseTombstone } from '../../src/manifest/marks.ts'
 import { parseCommit } from '../../src/manifest/records.ts'
+import { finalize } from '../../src/mover/finalize.ts'
 import { runImport } from '../../src/mover/import.ts'
 import { runSweep } from '../../src/mover/sweep.ts'
 import { verify } from '../../src/mover/verify.ts'
@@ -36,6 +37,7 @@ export const storeWorld = () => {
   const store = memoryStore()
   const source = memoryStore('memory://source')
   const world = { now: start }
+  store.now = () => world.now
   const iso = (ms: number) => new Date(ms).toISOString()
   const depsFor = (own: ObjectStore) => ({ ...moveDeps({ store: own, source }, '/nowhere').deps, now: () => world.now })
 
@@ -59,6 +61,23 @@ export const storeWorld = () => {
       intent,
       ...(record ? { parent: { sequence: record.sequence, root: record.root, digest: record.digest } } : {}),
     })
+  }
+
+  /** The output in a directory becomes a version. `uid`: that of the Dataset of another cluster. */
+  const finalizeAs = (own: ObjectStore, sequence: number, data: string, parent?: number, uid = dataset.uid) => {
+    const record = records().find((one) => one.sequence === parent)
+    const intent: Intent = { sequence, createdAt: iso(start), ...(parent === undefined ? {} : { parent }) }
+    return finalize(
+      { ...depsFor(own), data },
+      {
+        op: 'Finalize',
+        dataset: { ...dataset, uid },
+        store: at('store', prefix),
+        allowEmpty: true,
+        intent,
+        ...(record ? { base: { sequence: record.sequence, root: record.root, digest: record.digest } } : {}),
+      },
+    )
   }
 
   const sweepWith = (own: ObjectStore, sweeping: Sweeping) => {
@@ -129,6 +148,7 @@ export const storeWorld = () => {
     source,
     world,
     importAs,
+    finalizeAs,
     sweepWith,
     records,
     expectSound,

@@ -1,9 +1,14 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import fc from 'fast-check'
-import { expect, test, vi } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { Fiber } from '../helpers/fiber.ts'
 import { hour, storeWorld } from './store-world.ts'
 
-vi.setConfig({ testTimeout: 120_000 })
+/** ms; of the runs together. A person may ask for more of them: GRANARY_MODEL_RUNS=5000. */
+const limit = process.env.GRANARY_MODEL_RUNS === undefined ? 25_000 : 3_600_000
+vi.setConfig({ testTimeout: limit + 120_000 })
 
 type World = ReturnType<typeof storeWorld>
 
@@ -11,6 +16,8 @@ type World = ReturnType<typeof storeWorld>
 interface Known {
   phase: 'Open' | 'Committed' | 'Deleted' | 'Over'
   parent: number | undefined
+  /** Of an output: the volume. */
+  data?: string
   /** ms; of a deleted one. */
   until?: number
   digest?: string
@@ -20,8 +27,10 @@ interface Running {
   fiber: Fiber
   kind: 'import' | 'sweep'
   sequence?: number
-  /** Imports that were under way when a sweep began that may remove manifests, or the other way round, exclude each other. */
+  /** Movers that the operator knows of and a sweep that may remove manifests exclude each other. */
   quiet?: boolean
+  /** Its pod was deleted by force: nobody hears of it, and it goes on. */
+  lost?: boolean
 }
 
 /** An operator as it decides: numbers in order, one look at the store only through movers, several movers at once. */
@@ -37,7 +46,7 @@ class Model {
   }
 
   open(): number[] {
-    const busy = this.running.flatMap(({ sequence }) => (sequence === undefined ? [] : [sequence]))
+    const busy = this.#heard().flatMap(({ sequence }) => (sequence === undefined ? [] : [sequence]))
     const undecided = [...this.known].filter(([, { phase }]) => phase === 'Open').map(([n]) => n)
     return [...new Set([...busy, ...undecided])]
   }
@@ -51,16 +60,44 @@ class Model {
     return this.running.some(({ kind, quiet }) => kind === 'sweep' && quiet === true)
   }
 
-  startImport(sequence: number): void {
-    if (this.isSweepingManifests() || this.running.some((one) => one.sequence === sequence)) return
-    const { parent } = this.known.get(sequence) as Known
-    const fiber = new Fiber(this.scene.store, (store) => this.scene.importAs(store, sequence, parent))
+  #heard(): Running[] {
+    return this.running.filter(({ lost }) => lost !== true)
+  }
+
+  /** An attempt for the number: an import, or, where it has a volume, an output. */
+  start(sequence: number): void {
+    if (this.isSweepingManifests() || this.#heard().some((one) => one.sequence === sequence)) return
+    const { parent, data } = this.known.get(sequence) as Known
+    const { scene } = this
+    const fiber = new Fiber(scene.store, (store) =>
+      data === undefined ? scene.importAs(store, sequence, parent) : scene.finalizeAs(store, sequence, data, parent),
+    )
     this.running.push({ fiber, kind: 'import', sequence })
+  }
+
+  /** The operator lets go of a mover and takes it for dead. */
+  lose(at: number): void {
+    const one = pick(
+      this.#heard().filter(({ kind }) => kind === 'import'),
+      at,
+    )
+    if (one) one.lost = true
+  }
+
+  volume(): string {
+    const data = mkdtempSync(join(tmpdir(), 'granary-model-'))
+    this.#volumes.push(data)
+    return data
+  }
+
+  readonly #volumes: string[] = []
+  end(): void {
+    for (const data of this.#volumes) rmSync(data, { recursive: true, force: true })
   }
 
   startSweep(all: boolean, limit: number, restore: number[]): void {
     if (this.running.some(({ kind }) => kind === 'sweep')) return
-    const quiet = !this.running.some(({ kind }) => kind === 'import')
+    const quiet = !this.#heard().some(({ kind }) => kind === 'import')
     const tombstones = [...this.known]
       .filter(([n, { phase }]) => phase === 'Deleted' && !restore.includes(n))
       .map(([sequence, { until = 0 }]) => ({ sequence, until }))
@@ -80,7 +117,7 @@ class Model {
 
   /** What came of movers that have ended. */
   settle(): void {
-    for (const one of this.running.filter(({ fiber }) => fiber.ended !== undefined)) this.#hear(one)
+    for (const one of this.#heard()) if (one.fiber.ended !== undefined) this.#hear(one)
     this.running = this.running.filter(({ fiber }) => fiber.ended === undefined)
   }
 
@@ -95,7 +132,7 @@ class Model {
       const reason = (fiber.error as { reason?: string } | undefined)?.reason
       if (reason === 'BaseGone') version.parent = undefined
       else if (fiber.ended === 'failed' && (fiber.error as Error).name !== 'Error')
-        expect(reason, String(fiber.error)).toMatch(/Drifted/)
+        expect(reason, String(fiber.error)).toMatch(/Drifted|WritersActive|Unreachable/)
     }
     for (const n of result?.purged ?? [])
       if (this.known.get(n)?.phase === 'Deleted') (this.known.get(n) as Known).phase = 'Over'
@@ -115,6 +152,7 @@ class Model {
 type Action = (model: Model) => void | Promise<void>
 
 const path = fc.constantFrom('a', 'b', 'c', 'd/e')
+const flat = fc.constantFrom('a', 'b', 'c')
 const pick = <T>(list: readonly T[], at: number): T | undefined => list[at % Math.max(list.length, 1)]
 const any = fc.nat({ max: 20 })
 
@@ -135,7 +173,44 @@ const open = fc.boolean().map(
     (model) => {
       const parent = based ? Math.max(0, ...model.committed()) || undefined : undefined
       model.known.set(model.next, { phase: 'Open', parent })
-      model.startImport(model.next++)
+      model.start(model.next++)
+    },
+)
+/** A writer's volume, which becomes a version. */
+const output = fc.tuple(fc.boolean(), fc.dictionary(flat, fc.constantFrom('1', '2', '3'), { maxKeys: 3 })).map(
+  ([based, files]): Action =>
+    (model) => {
+      const parent = based ? Math.max(0, ...model.committed()) || undefined : undefined
+      const data = model.volume()
+      for (const [name, text] of Object.entries(files)) writeFileSync(join(data, name), text)
+      model.known.set(model.next, { phase: 'Open', parent, data })
+      model.start(model.next++)
+    },
+)
+/** A pod writes to the volume of an open version, or of one that is committed already. */
+const write = fc.tuple(any, flat, fc.constantFrom('1', '2', '33')).map(
+  ([at, name, text]): Action =>
+    (model) => {
+      const volumes = [...model.known.values()].flatMap(({ data }) => (data === undefined ? [] : [data]))
+      const data = pick(volumes, at)
+      if (data !== undefined) writeFileSync(join(data, name), text)
+    },
+)
+const lose = any.map(
+  (at): Action =>
+    (model) =>
+      model.lose(at),
+)
+/** Another cluster has a Dataset of this name on the same bucket: it is told so, and touches nothing. */
+const foreign = any.map(
+  (at): Action =>
+    async (model) => {
+      const { store } = model.scene
+      if (!store.objects.has('granary/vision/mnist/LAYOUT.json')) return
+      const before = new Map(store.objects)
+      const import_ = model.scene.finalizeAs(store, (at % 6) + 1, tmpdir(), undefined, 'uid-2')
+      await expect(import_).rejects.toMatchObject({ reason: 'AdoptionRequired' })
+      expect(store.objects).toEqual(before)
     },
 )
 /** Another attempt of an open version: the last one has ended, or was killed. */
@@ -146,7 +221,7 @@ const again = any.map(
         [...model.known].filter(([, { phase }]) => phase === 'Open').map(([n]) => n),
         at,
       )
-      if (number !== undefined) model.startImport(number)
+      if (number !== undefined) model.start(number)
     },
 )
 /** Given up, though a mover may still be at it. */
@@ -217,7 +292,11 @@ const actions = fc.array(
     { arbitrary: change, weight: 3 },
     drop,
     { arbitrary: open, weight: 3 },
-    again,
+    { arbitrary: output, weight: 3 },
+    { arbitrary: write, weight: 2 },
+    { arbitrary: again, weight: 2 },
+    lose,
+    foreign,
     abandon,
     { arbitrary: remove, weight: 2 },
     tag,
@@ -234,6 +313,7 @@ const actions = fc.array(
 const calmDown = async (model: Model): Promise<void> => {
   for (const { fiber } of model.running) await fiber.finish()
   model.settle()
+  expect(model.running).toEqual([])
   for (const version of model.known.values()) if (version.phase === 'Open') version.phase = 'Over'
   for (let round = 0; round < 4; round++) {
     model.scene.world.now += 4 * hour
@@ -249,6 +329,7 @@ test('whatever comes in between: what is committed reads back the same, and what
   await fc.assert(
     fc.asyncProperty(actions, async (list) => {
       const model = new Model()
+      onTestFinished(() => model.end())
       await model.scene.source.put('raw/a', Buffer.from('0'))
       for (const act of list) {
         await act(model)
@@ -271,6 +352,6 @@ test('whatever comes in between: what is committed reads back the same, and what
       // Late commits of numbers that were given up may stay: nobody asked for their deletion.
       for (const n of model.committed()) expect(model.scene.records().map(({ sequence }) => sequence)).toContain(n)
     }),
-    { numRuns: Number(process.env.GRANARY_MODEL_RUNS ?? 40) },
+    { numRuns: Number(process.env.GRANARY_MODEL_RUNS ?? 40), interruptAfterTimeLimit: limit },
   )
 })

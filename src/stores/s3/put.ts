@@ -22,17 +22,36 @@ export const writeContext = (deps: S3Deps, key: string, options: PutOptions): Ca
 export const damaged = (deps: S3Deps, key: string) =>
   new StoreError('corrupt', `the store recorded other bytes for ${deps.name}/${key} than it was sent`, key)
 
-/** Whether the object there has these very bytes: then a refused condition is the echo of an earlier try of ours. */
-const sameBytes = async (deps: S3Deps, key: string, bytes: Uint8Array, signal?: AbortSignal) => {
+/** The object there, and whether it has these very bytes. */
+const look = async (deps: S3Deps, key: string, bytes: Uint8Array, signal?: AbortSignal) => {
   try {
     const { info, body } = await getObject(deps, key, signal ? { signal } : {})
     const there = info.size === bytes.length ? Buffer.concat(await body.toArray()) : undefined
     body.destroy()
-    return there?.equals(bytes) ? info : undefined
+    return { info, same: there?.equals(bytes) ?? false }
   } catch (error) {
     if (error instanceof StoreError && error.failure === 'not-found') return undefined
     throw error
   }
+}
+
+/**
+ * What became of a put with a condition when the answer to an earlier try is not known: the object that it made, a refusal, or undefined: to be sent. Asked
+ * before the bytes are sent again: a server that refuses them early and hangs up may not be heard.
+ */
+const outcome = async (
+  deps: S3Deps,
+  key: string,
+  bytes: Uint8Array,
+  { ifAbsent, ifMatch, signal }: PutOptions,
+): Promise<ObjectInfo | undefined> => {
+  if (!ifAbsent && ifMatch === undefined) return undefined
+  const there = await look(deps, key, bytes, signal)
+  if (there?.same) return there.info
+  if (ifAbsent && there) throw new StoreError('exists', `${deps.name}/${key} is there already`, key)
+  if (ifMatch !== undefined && there?.info.etag !== ifMatch)
+    throw new StoreError('changed', `${deps.name}/${key} is another object now than it was`, key)
+  return undefined
 }
 
 /**
@@ -51,6 +70,8 @@ export const putObject = async (
   let unsure = before
   return withRetry(deps.retry, signal, async () => {
     try {
+      const made = unsure ? await outcome(deps, key, bytes, options) : undefined
+      if (made) return made
       const { client, commands } = await deps.sdk()
       const command = new commands.PutObject({
         Bucket: deps.bucket,
@@ -67,10 +88,6 @@ export const putObject = async (
     } catch (thrown) {
       const error = translate(thrown, writeContext(deps, key, options), signal)
       if (error instanceof TransientError) unsure = true
-      if (unsure && error instanceof StoreError && (error.failure === 'exists' || error.failure === 'changed')) {
-        const ours = await sameBytes(deps, key, bytes, signal)
-        if (ours) return ours
-      }
       throw error
     }
   })

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino'
-import { allData, dataPrefix, tombstoneKey, uploadsPrefix } from '../../manifest/keys.ts'
+import { allData, allUploads, dataPrefix, tombstoneKey, uploadsPrefix, versionsPrefix } from '../../manifest/keys.ts'
 import { type Tombstone, tombstoneBytes } from '../../manifest/marks.ts'
 import type { ObjectStore } from '../../stores/object-store.ts'
 import { listRecords } from '../source-record.ts'
@@ -7,7 +7,7 @@ import { sweepFiles } from './files.ts'
 import { endGraces, type GraceSpec, isBusy, newTombstones, overdue } from './graces.ts'
 import { Living } from './living.ts'
 import { sweepManifests } from './manifests.ts'
-import { directoriesIn } from './numbers.ts'
+import { directoriesIn, numbersIn } from './numbers.ts'
 import { Remover } from './remover.ts'
 import { readTombstones, writeTombstone } from './tombstones.ts'
 
@@ -41,6 +41,16 @@ export interface Swept {
   tombstones: Tombstone[]
 }
 
+/** Journals of numbers that have committed: a mover that came late wrote them, or one was lost right before it would have removed them. */
+const sweepLateJournals = async ({ store, prefix, spec, remover, signal }: Omit<Scene, 'tombstones' | 'gone'>) => {
+  const committed = new Set(await numbersIn(store, versionsPrefix(prefix), signal))
+  for (const n of await directoriesIn(store, allUploads(prefix), signal)) {
+    if (!committed.has(n) || isBusy(spec, n)) continue
+    for await (const { key, size } of store.list(uploadsPrefix(prefix, n), { signal }))
+      await remover.remove([{ key, size }])
+  }
+}
+
 /** Journals of uploads that are over, what imports recorded of sources, and parts that nobody will put together. */
 const sweepUploads = async ({ store, prefix, spec, gone, remover, signal }: Scene): Promise<void> => {
   for (const n of gone) {
@@ -50,12 +60,14 @@ const sweepUploads = async ({ store, prefix, spec, gone, remover, signal }: Scen
     await remover.remove(journals)
     if (!remover.isDryRun) await store.abortUploads(dataPrefix(prefix, n), signal)
   }
+  if (spec.all) await sweepLateJournals({ store, prefix, spec, remover, signal })
   if (spec.all && spec.quiet && !remover.isDryRun) await store.abortUploads(allData(prefix), signal)
 }
 
 /**
  * What no committed version refers to: a version that went may have been the last that referred to a file of any other. What never committed is left
- * alone until its grace is over.
+ * alone until its grace is over. While a number that has not committed has a turn in the store, a mover that nobody knows of any more may be about to
+ * refer to any manifest that is there: they all stay.
  */
 const sweepUnreferenced = async ({ store, prefix, spec, tombstones, gone, remover, signal }: Scene): Promise<void> => {
   if (gone.size === 0 && !spec.all) return
@@ -67,7 +79,8 @@ const sweepUnreferenced = async ({ store, prefix, spec, tombstones, gone, remove
     if (!isBusy(spec, n) && !isLeftover) await sweepFiles(scene, n)
     if (remover.more) return
   }
-  if (spec.quiet) await sweepManifests(scene, Date.parse(spec.now) - spec.settle)
+  if (spec.quiet && (await directoriesIn(store, allUploads(prefix), signal)).every((n) => living.versions.has(n)))
+    await sweepManifests(scene, Date.parse(spec.now) - spec.settle)
 }
 
 /** The tombstone of a number goes with the last file in its directory; until then it says that the number is done with. */

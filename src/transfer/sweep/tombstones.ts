@@ -1,6 +1,7 @@
 import { tombstoneKey, tombstonesPrefix } from '../../manifest/keys.ts'
 import { parseTombstone, type Tombstone, tombstoneBytes } from '../../manifest/marks.ts'
 import { type ObjectStore, StoreError } from '../../stores/object-store.ts'
+import { putIf } from '../conditional.ts'
 import { readSmall } from '../read-small.ts'
 import { numbersIn } from './numbers.ts'
 
@@ -38,8 +39,8 @@ export const writeTombstone = async (
   signal: AbortSignal,
 ): Promise<boolean> => {
   try {
-    const options = { ifAbsent: true, contentType: 'application/json', signal }
-    await store.put(tombstoneKey(prefix, tombstone.sequence), tombstoneBytes(tombstone), options)
+    const options = { contentType: 'application/json', signal }
+    await putIf(store, tombstoneKey(prefix, tombstone.sequence), tombstoneBytes(tombstone), { ifAbsent: true }, options)
     return true
   } catch (error) {
     if (error instanceof StoreError && error.failure === 'exists') return false

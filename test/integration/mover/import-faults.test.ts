@@ -124,7 +124,7 @@ describe('importing through a faulty proxy', () => {
       },
     )
     expect(await ends(spec('plain'))).toBe('SourceDrifted')
-    expect(await stored()).toEqual(['LAYOUT.json'])
+    expect(await stored()).toEqual(['LAYOUT.json', 'uploads/v1/turn.json'])
     expect(await direct.store.abortUploads('')).toBe(0)
   })
 

@@ -146,7 +146,8 @@ describe('importing on a real server', () => {
     const leftover = `granary/${at}set/data/v3/a`
     await store.put(leftover, Buffer.from('x'))
     expect(await run(spec('plain', 3, { parent: parentOf(second) }))).toMatchObject({ outcome: 'Unchanged' })
-    expect(await store.head(leftover)).toBeUndefined()
+    // Left to the sweep, as all of a number that never commits: here nobody knows whether another attempt needs it.
+    expect(await store.head(leftover)).toBeDefined()
   })
 
   test('what an earlier attempt left is removed before the commit', async () => {

@@ -201,7 +201,7 @@ describe('the mover program on a real S3 server', () => {
     expect(end.code, end.output).toBe(exitCodes.unreadable)
     expect(end.result).toMatchObject({ reason: 'UnreadableFiles', names: ['a/hidden'] })
     expect(end.text).toContain('granary.dev/privileged-movers')
-    expect(await objects()).toEqual({ 'LAYOUT.json': expect.any(String) })
+    expect(await objects()).toEqual({ 'LAYOUT.json': expect.any(String), 'uploads/v1/turn.json': expect.any(String) })
   })
 
   test('a spec that it does not know', async () => {

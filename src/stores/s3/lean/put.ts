@@ -29,12 +29,6 @@ const submit = (lean: Lean, request: LeanRequest, signal: AbortSignal | undefine
   return send(lean, request, receiver, signal)
 }
 
-/**
- * Bigger bodies with a condition are left to the ordinary client, which waits for the server's leave before it sends them: a server that refuses
- * early and hangs up may not be heard otherwise.
- */
-const largestConditional = 64 * 1024
-
 const requestOf = (key: string, body: Uint8Array, options: PutOptions, payload: string): LeanRequest => {
   const onPrecondition = options.ifAbsent ? 'exists' : options.ifMatch === undefined ? undefined : 'changed'
   return { method: 'PUT', key, query: '', headers: conditions(options), payload, body, onPrecondition }
@@ -49,7 +43,6 @@ export const leanPut = async (
   sha256?: string,
 ): Promise<ObjectInfo> => {
   const conditional = options.ifAbsent === true || options.ifMatch !== undefined
-  if (conditional && bytes.length > largestConditional) return putObject(lean.s3, key, bytes, options)
   const request = requestOf(key, bytes, options, sha256 ?? hash('sha256', bytes, 'hex'))
   let unsure = false
   try {
