@@ -169,4 +169,11 @@ export const commands: Record<string, Command> = {
     takes: ['output', 'wait'],
     load: async () => (await rescues()).adopt,
   },
+  uninstall: {
+    args: '',
+    summary: 'stops the operator and lets all objects go, so that the kinds can be deleted; bytes in stores stay',
+    flags: { release: { type: 'boolean', summary: 'though outputs are not committed: their volumes are left behind' } },
+    takes: ['output'],
+    load: async () => (await import('./verbs/uninstall.ts')).uninstall,
+  },
 }

@@ -3,7 +3,9 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { createCertificate } from '../../../scripts/cluster/certs.ts'
 import { writeKubeconfig } from '../../../scripts/cluster/kubeconfig.ts'
 import type { Dataset } from '../../../src/api/dataset.ts'
+import type { DatasetVersion } from '../../../src/api/dataset-version.ts'
 import * as kinds from '../../../src/api/kinds.ts'
+import type { KubeObject } from '../../../src/api/meta.ts'
 import { person } from '../../../src/cli/person.ts'
 import type { KubeClient } from '../../../src/kube/client.ts'
 import { type Connection, connect } from '../../../src/kube/connection.ts'
@@ -135,3 +137,42 @@ test('the exit code says why: RBAC forbids, nobody answers, no such context', as
   const other = await granary('get mnist --context other')
   expect([other.code, other.err]).toEqual([1, expect.stringContaining('no context other')])
 }, 120_000)
+
+test('uninstall refuses while bytes are in no store, then lets everything go: the kinds can be deleted without the operator', async () => {
+  const { apiVersion } = kinds
+  const meta = (name: string) => ({ name, namespace: 'vision', finalizers: ['granary.dev/version'] })
+  const spec = { dataset: 'mnist' }
+  for (const name of ['held', 'written'])
+    await client.create({ apiVersion, kind: 'DatasetVersion', metadata: meta(name), spec } as KubeObject)
+  const phase = (phase: string) =>
+    client.applyStatus(
+      { apiVersion, kind: 'DatasetVersion', metadata: { name: 'written', namespace: 'vision' } },
+      { phase, firstUsedAt: '2026-01-01T00:00:00Z' },
+      'test',
+    )
+  await phase('Running')
+  const refused = await granary('uninstall')
+  expect([refused.code, refused.err]).toEqual([5, expect.stringContaining('DatasetVersion vision/written (Running)')])
+  const finalizersOf = async () =>
+    (await client.list<DatasetVersion>(kinds.DatasetVersion)).items.flatMap(({ metadata }) => metadata.finalizers ?? [])
+  expect(await finalizersOf()).toHaveLength(2)
+  await phase('Abandoned')
+  const done = await granary('uninstall')
+  expect([done.code, done.out]).toEqual([0, expect.stringContaining('kubectl delete -k config/default')])
+  expect(await finalizersOf()).toEqual([])
+  const definition = {
+    apiVersion: 'apiextensions.k8s.io/v1',
+    kind: 'CustomResourceDefinition',
+    plural: 'customresourcedefinitions',
+    namespaced: false,
+  }
+  const { items } = await client.list(definition)
+  const mine = items.filter(({ metadata }) => metadata.name.endsWith('.granary.dev'))
+  expect(mine).toHaveLength(4)
+  for (const { metadata } of mine)
+    await client.delete({ kind: definition, name: metadata.name, uid: metadata.uid ?? '' })
+  await vi.waitFor(async () => {
+    const left = (await client.list(definition)).items.filter(({ metadata }) => metadata.name.endsWith('.granary.dev'))
+    expect(left).toEqual([])
+  }, 60_000)
+})
