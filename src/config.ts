@@ -1,16 +1,10 @@
-import { homedir } from 'node:os'
-import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import * as z from 'zod'
 import { moverPaths } from './api/move.ts'
 import { storeClaimName } from './api/names.ts'
 import { parseQuantity } from './api/quantity.ts'
-import { logLevels } from './lib/log.ts'
-
-/** Flags or environment that can't be used; the message is one sentence for the person who wrote them. */
-export class ConfigError extends Error {
-  override readonly name = 'ConfigError'
-}
+import { ConfigError } from './config-error.ts'
+import { logLevels } from './lib/log-levels.ts'
 
 const json = <T extends z.ZodType>(schema: T, example: string) =>
   z
@@ -174,31 +168,5 @@ export const readMoverConfig = (env: NodeJS.ProcessEnv = process.env): MoverConf
     paths: { root, data: root + data, credentials: root + credentials, ca: root + ca },
     logLevel: parsed.data.GRANARY_LOG_LEVEL,
     secrets: [parsed.data.AWS_SECRET_ACCESS_KEY, parsed.data.AWS_SESSION_TOKEN],
-  }
-}
-
-const given = (text: string | undefined): string | undefined => (text === undefined || text === '' ? undefined : text)
-
-export interface CopyConfig {
-  /** Where Granary keeps what it wrote down of earlier copies. */
-  stateDir: string
-  s3: { endpoint?: string; region?: string; caFile?: string }
-  gcs: { endpoint?: string }
-  /** Secrets that came by the environment: never to be printed. */
-  secrets: string[]
-}
-
-/** What `granary cp` takes from the environment: the variables that the tools of the providers use. Keys themselves are found by the providers' SDKs. */
-export const copyConfig = (env: NodeJS.ProcessEnv = process.env): CopyConfig => {
-  const endpoint = given(env.AWS_ENDPOINT_URL_S3) ?? given(env.AWS_ENDPOINT_URL)
-  const region = given(env.AWS_REGION) ?? given(env.AWS_DEFAULT_REGION)
-  const caFile = given(env.AWS_CA_BUNDLE)
-  const emulator = given(env.STORAGE_EMULATOR_HOST)
-  const home = given(env.XDG_STATE_HOME) ?? join(homedir(), '.local', 'state')
-  return {
-    stateDir: join(home, 'granary', 'cp'),
-    s3: { ...(endpoint && { endpoint }), ...(region && { region }), ...(caFile && { caFile }) },
-    gcs: emulator === undefined ? {} : { endpoint: emulator.includes('://') ? emulator : `http://${emulator}` },
-    secrets: [env.AWS_SECRET_ACCESS_KEY, env.AWS_SESSION_TOKEN].flatMap((secret) => given(secret) ?? []),
   }
 }

@@ -1,4 +1,4 @@
-import { ConfigError } from './config.ts'
+import { ConfigError } from './config-error.ts'
 import { messageOf } from './lib/errors.ts'
 
 type Verb = (args: string[], signal: AbortSignal) => Promise<number>

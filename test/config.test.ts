@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { ConfigError, operatorConfig } from '../src/config.ts'
+import { operatorConfig } from '../src/config.ts'
+import { ConfigError } from '../src/config-error.ts'
 
 const problem = (args: string[], environment = {}) => {
   try {

@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util'
-import { ConfigError } from '../config.ts'
+import { ConfigError } from '../config-error.ts'
 import { type Address, AddressError, parseAddress } from '../transfer/address.ts'
 
 export interface CopyArgs {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { exitCodeOf } from '../api/move-result.ts'
-import { type CopyConfig, copyConfig } from '../config.ts'
+import { type CopyConfig, copyConfig } from '../copy-config.ts'
 import { MoveFailure } from '../mover/failure.ts'
 import { makeRedactor } from '../mover/secrets.ts'
 import { openStore } from '../stores/open.ts'
@@ -30,7 +30,7 @@ const nameOf = (address: Address, config: CopyConfig): string => {
 
 const openBucket = async (address: Exclude<Address, { kind: 'dir' }>, config: CopyConfig) => {
   const { bucket, kind } = address
-  const deps = { credentialsDir: '', caDir: '', caFile: config.s3.caFile }
+  const deps = { credentialsDir: '', caDir: '', caFile: config.s3.caFile, accessKeys: config.accessKeys }
   const s3 = { bucket, endpoint: config.s3.endpoint, region: config.s3.region }
   const place = kind === 's3' ? { s3 } : { gcs: { bucket, ...config.gcs } }
   // An emulator looks at no credentials, and there may be none.

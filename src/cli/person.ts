@@ -1,5 +1,5 @@
 import { basename } from 'node:path'
-import { copyConfig } from '../config.ts'
+import { copyConfig } from '../copy-config.ts'
 import { connect } from '../kube/connection.ts'
 import { createClient } from '../kube/http-client.ts'
 import { sleep } from '../lib/abort.ts'

@@ -1,8 +1,7 @@
 import { type DestinationStream, type Logger, pino } from 'pino'
+import type { LogLevel } from './log-levels.ts'
 
 export type Log = Logger
-export const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace'] as const
-export type LogLevel = (typeof logLevels)[number]
 
 /** Whatever is logged under these names, at any of the first two levels, is a secret. */
 const secrets = [

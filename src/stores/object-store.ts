@@ -129,6 +129,8 @@ export interface ObjectStore {
     prefix: string,
     options?: { versions?: boolean; startAfter?: string; signal?: AbortSignal },
   ): AsyncIterable<ListedObject>
+  /** The same, a page at a time: a promise for each of many objects takes longer than the objects. Absent: the store has no pages. */
+  pages?(prefix: string, options?: { startAfter?: string; signal?: AbortSignal }): AsyncIterable<ListedObject[]>
   head(key: string, options?: { version?: string; signal?: AbortSignal }): Promise<ObjectInfo | undefined>
   /**
    * The bytes. The stream itself resumes after a broken connection with a ranged get of the same version or etag (so it never mixes two

@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { type MountedAddress, openMounted } from './mounted.ts'
 import { type ObjectStore, StoreError } from './object-store.ts'
 import type { RetryPolicy } from './retry.ts'
+import type { AccessKeys, CredentialSource } from './s3/credentials.ts'
 
 /** Where a store is and who asks: structurally a MoveLocation. No secret in it. Its name is that of its directories of credentials and authorities, and of its mount. */
 export interface StoreAddress extends MountedAddress {
@@ -25,6 +26,8 @@ export interface OpenDeps {
   caDir: string
   /** A PEM file with authorities to trust whatever the address says. */
   caFile?: string | undefined
+  /** Keys of S3 that are the ambient identity; found by the provider's means if absent. */
+  accessKeys?: AccessKeys | undefined
   /** Where a location's volume, ConfigMap or document is mounted. */
   mountOf?: ((name: string) => string) | undefined
   retry?: RetryPolicy | undefined
@@ -44,7 +47,13 @@ export const openStore = async (deps: OpenDeps, address: StoreAddress): Promise<
     ...(deps.retry ? { retry: deps.retry } : {}),
     ...(deps.stall !== undefined ? { stall: deps.stall } : {}),
   }
-  if (address.s3) return (await import('./s3/store.ts')).openS3Store(address.s3, options)
+  if (address.s3) {
+    const { accessKeys } = deps
+    const given: CredentialSource | undefined =
+      accessKeys && address.credentials === 'Ambient' ? { from: 'Given', keys: accessKeys } : undefined
+    const s3Options = given ? { ...options, credentials: given } : options
+    return (await import('./s3/store.ts')).openS3Store(address.s3, s3Options)
+  }
   if (address.gcs) return (await import('./gcs/store.ts')).openGcsStore(address.gcs, options)
   throw new StoreError('invalid', 'a location without a bucket: is the mover as new as the operator?')
 }

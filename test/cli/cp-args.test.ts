@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { parseCopyArgs } from '../../src/cli/cp-args.ts'
-import { ConfigError, copyConfig } from '../../src/config.ts'
+import { ConfigError } from '../../src/config-error.ts'
+import { copyConfig } from '../../src/copy-config.ts'
 
 describe('arguments of cp', () => {
   test('all of them', () => {
@@ -62,6 +63,16 @@ describe('the environment of cp', () => {
       gcs: { endpoint: 'http://localhost:4443' },
       secrets: ['secret'],
     })
+  })
+
+  test('keys are taken as they stand, unless something comes before them', () => {
+    const keys = { AWS_ACCESS_KEY_ID: 'id', AWS_SECRET_ACCESS_KEY: 'secret' }
+    const accessKeys = { accessKeyId: 'id', secretAccessKey: 'secret' }
+    expect(copyConfig(keys).accessKeys).toEqual(accessKeys)
+    expect(copyConfig({ ...keys, AWS_SESSION_TOKEN: 't' }).accessKeys).toEqual({ ...accessKeys, sessionToken: 't' })
+    expect(copyConfig({ ...keys, AWS_PROFILE: 'other' }).accessKeys).toBeUndefined()
+    expect(copyConfig({ ...keys, AWS_CREDENTIAL_EXPIRATION: '2026-01-01T00:00:00Z' }).accessKeys).toBeUndefined()
+    expect(copyConfig({ AWS_ACCESS_KEY_ID: 'id' }).accessKeys).toBeUndefined()
   })
 
   test('empty ones are as none', () => {

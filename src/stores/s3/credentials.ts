@@ -2,8 +2,12 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { StoreError } from '../object-store.ts'
 
-/** How to prove who asks: the files of a mounted Secret, the identity of the pod (or of the person), or not at all. */
-export type CredentialSource = { from: 'Files'; directory: string } | { from: 'Ambient' } | { from: 'Anonymous' }
+/** How to prove who asks: the files of a mounted Secret, keys that are known, the identity of the pod (or of the person), or not at all. */
+export type CredentialSource =
+  | { from: 'Files'; directory: string }
+  | { from: 'Given'; keys: AccessKeys }
+  | { from: 'Ambient' }
+  | { from: 'Anonymous' }
 
 export interface AccessKeys {
   accessKeyId: string
@@ -105,6 +109,8 @@ export const openIdentity = async (source: CredentialSource, store: string): Pro
   switch (source.from) {
     case 'Anonymous':
       return { signs: false, keys: async () => undefined, renew: async () => false }
+    case 'Given':
+      return identityFrom(async () => source.keys)
     case 'Ambient':
       return identityFrom(await ambientKeys(store))
     case 'Files': {

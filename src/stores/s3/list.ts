@@ -134,12 +134,12 @@ const versionsPage = async (
   return { objects, next: { keyMarker: decode(answer.NextKeyMarker), versionMarker: answer.NextVersionIdMarker } }
 }
 
-/** Pages through the keys under a prefix, with `versions` by ListObjectVersions; each page is tried again until it makes sense, and asked for while the one before is used. */
-export async function* listObjects(
+/** The keys under a prefix, page by page, with `versions` by ListObjectVersions; each page is tried again until it makes sense, and asked for while the one before is used. */
+export async function* listPages(
   deps: ListDeps,
   prefix: string,
   options: { versions?: boolean; startAfter?: string; signal?: AbortSignal } = {},
-): AsyncGenerator<ListedObject> {
+): AsyncGenerator<ListedObject[]> {
   const stop = new AbortController()
   const signal = options.signal ? AbortSignal.any([options.signal, stop.signal]) : stop.signal
   const ask = (cursor: Cursor, last: string | undefined): Promise<Page> => {
@@ -177,7 +177,7 @@ export async function* listObjects(
       const full: boolean = cursor.startAfter !== undefined && objects.length >= (deps.pageSize ?? usualPage)
       cursor = next ?? (full ? { startAfter: last } : undefined)
       if (cursor) coming = ask(cursor, last)
-      yield* objects
+      yield objects
     }
   } finally {
     stop.abort(new Error('the listing was left'))

@@ -19,7 +19,7 @@ import { NotUnderstood } from './lean/response-head.ts'
 import type { Lean } from './lean/send.ts'
 import { leanUploadFile } from './lean/upload-file.ts'
 import { readLifecycle } from './lifecycle.ts'
-import { listObjects } from './list.ts'
+import { type ListDeps, listPages } from './list.ts'
 import { putObject } from './put.ts'
 import { abortUpload, ordinarySender, uploadObject } from './upload.ts'
 
@@ -138,13 +138,17 @@ export const openS3Store = async (address: S3Address, options: S3StoreOptions): 
     }
   }
 
+  const listing: ListDeps = { ...deps, lean: () => leanPath.open(), pageSize: options.pageSize }
+
   const store: ObjectStore = {
     name,
     get width() {
       return concurrency.limit + spare
     },
-    list: (prefix, listOptions) =>
-      listObjects({ ...deps, lean: () => leanPath.open(), pageSize: options.pageSize }, prefix, listOptions),
+    async *list(prefix, listOptions) {
+      for await (const page of listPages(listing, prefix, listOptions)) yield* page
+    },
+    pages: (prefix, listOptions) => listPages(listing, prefix, listOptions),
     head: (key, how) =>
       either(
         (lean) => leanHead(lean, key, how),

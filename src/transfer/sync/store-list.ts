@@ -1,5 +1,6 @@
 import { pathProblem } from '../../manifest/paths.ts'
 import type { ListedObject } from '../../stores/object-store.ts'
+import { pagesOf } from '../../stores/pages.ts'
 import type { Filter } from '../filter.ts'
 import type { KeyRules } from '../keys.ts'
 import type { Identity, Item } from '../plan.ts'
@@ -14,25 +15,21 @@ export const identityOfObject = ({ etag, version }: Pick<ListedObject, 'etag' | 
 export const pinOf = (item: Item): { ifMatch?: string } =>
   typeof item.id[0] === 'string' && /^[\x21-\x7e]+$/.test(item.id[0]) ? { ifMatch: item.id[0] } : {}
 
-const batchLength = 1000
-
 /** Objects below a prefix as items, in batches. What no directory can hold is counted by `rules` and left out. */
 export async function* listStore(
   { store, prefix }: StoreEnd,
   rules: KeyRules,
   signal: AbortSignal,
 ): AsyncGenerator<Item[]> {
-  let batch: Item[] = []
-  for await (const object of store.list(prefix, { signal })) {
-    if (object.key === `${prefix}${treeName}`) continue
-    const verdict = rules.judge(object.key, object.size)
-    if (verdict.kind !== 'file') continue
-    batch.push({ p: verdict.path, size: object.size, id: identityOfObject(object) })
-    if (batch.length < batchLength) continue
-    yield batch
-    batch = []
+  for await (const page of pagesOf(store, prefix, { signal })) {
+    const batch: Item[] = []
+    for (const object of page) {
+      if (object.key === `${prefix}${treeName}`) continue
+      const verdict = rules.judge(object.key, object.size)
+      if (verdict.kind === 'file') batch.push({ p: verdict.path, size: object.size, id: identityOfObject(object) })
+    }
+    if (batch.length > 0) yield batch
   }
-  if (batch.length > 0) yield batch
 }
 
 /**
@@ -44,16 +41,15 @@ export async function* listDestination(
   filter: Filter,
   signal: AbortSignal,
 ): AsyncGenerator<Item[]> {
-  let batch: Item[] = []
-  for await (const object of store.list(prefix, { signal })) {
-    const p = object.key.slice(prefix.length)
-    if (p === treeName || p.endsWith('/') || pathProblem(p) !== undefined || !filter(p)) continue
-    batch.push({ p, size: object.size, id: identityOfObject(object) })
-    if (batch.length < batchLength) continue
-    yield batch
-    batch = []
+  for await (const page of pagesOf(store, prefix, { signal })) {
+    const batch: Item[] = []
+    for (const object of page) {
+      const p = object.key.slice(prefix.length)
+      if (p === treeName || p.endsWith('/') || pathProblem(p) !== undefined || !filter(p)) continue
+      batch.push({ p, size: object.size, id: identityOfObject(object) })
+    }
+    if (batch.length > 0) yield batch
   }
-  if (batch.length > 0) yield batch
 }
 
 /** Those of the items that a filter wants. */

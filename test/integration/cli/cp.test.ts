@@ -4,7 +4,7 @@ import { ListMultipartUploadsCommand, PutObjectCommand } from '@aws-sdk/client-s
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { exitCodes } from '../../../src/api/move-result.ts'
 import { runCopy } from '../../../src/cli/cp.ts'
-import { copyConfig } from '../../../src/config.ts'
+import { copyConfig } from '../../../src/copy-config.ts'
 import { type CopyEnd, copyEnvironment, launcher, startCopy } from '../../helpers/cp-process.ts'
 import type { Match } from '../../helpers/faults.ts'
 import { type FaultyProxy, startFaultyProxy } from '../../helpers/faulty-proxy.ts'
@@ -77,7 +77,7 @@ describe('granary cp', () => {
   const requests = () =>
     proxy.log
       .map(({ method, key }) => `${method} ${key}`)
-      .filter((each) => !/^GET (.*\.granary-tree\.ndjson)?$/.test(each))
+      .filter((each) => !/^(GET|HEAD) (.*\.granary-tree\.ndjson)?$/.test(each))
   const contents = async (name: string) =>
     Object.fromEntries(Object.entries(await look(at(name))).filter(([path]) => !path.endsWith('/')))
 
