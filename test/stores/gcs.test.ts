@@ -176,6 +176,36 @@ describe('what Google Cloud Storage says', () => {
     expect(await store.removesVersions?.('a/')).toBeUndefined()
   })
 
+  test('bytes come over connections of their own; what is not plainly right, the ordinary client asks for again', async () => {
+    const bytes = Buffer.from('123456789')
+    const target = { bytes: Buffer.alloc(bytes.length) }
+    const download = (more = {}) => store.download('a b', target, { size: bytes.length, ...more })
+    /** The ordinary client names its wish to keep the connection. */
+    const ways = () => requests.splice(0).map(({ headers }) => (headers.connection === undefined ? 'own' : 'ordinary'))
+    answers = [() => object(bytes, 'crc32c=4waSgw==')]
+    expect(await download({ ifMatch: '7' })).toMatchObject({ info: { etag: '7', checksums: { crc32c: 'e3069283' } } })
+    expect(target.bytes.equals(bytes)).toBe(true)
+    expect(requests[0]).toMatchObject({
+      path: '/behind/a/path/storage/v1/b/b/o/a%20b?alt=media&ifGenerationMatch=7',
+      headers: { 'accept-encoding': 'gzip', authorization: expect.stringMatching(/^Bearer /) },
+    })
+    expect(ways()).toEqual(['own'])
+    await expect(download({ ifMatch: '8' })).rejects.toMatchObject({ failure: 'changed' })
+    expect(ways()).toEqual(['own', 'ordinary'])
+    await expect(download({ size: 8 })).rejects.toMatchObject({ failure: 'changed' })
+    expect(ways()).toEqual(['own', 'ordinary'])
+    answers = [() => ({ status: 503 }), () => object(bytes, 'crc32c=4waSgw==')]
+    let arrived = 0
+    const onBytes = (count: number) => {
+      arrived += count
+    }
+    await download({ onBytes })
+    expect([ways(), arrived]).toEqual([['own', 'ordinary'], 9])
+    answers = [() => object(Buffer.from('123456780'), 'crc32c=4waSgw==')]
+    await expect(download()).rejects.toMatchObject({ failure: 'corrupt' })
+    expect(ways()).toEqual(['own', 'own', 'own'])
+  })
+
   test('what is asked by the library is stopped too, at once', async () => {
     const stop = new AbortController()
     answers = [

@@ -5,8 +5,10 @@ import { Agent } from 'undici'
 import { readAuthorities } from '../authorities.ts'
 import type { Summer } from '../hashing/sums.ts'
 import type { RetryPolicy } from '../retry.ts'
+import { Connections } from '../s3/lean/connections.ts'
 import { HttpError } from './errors.ts'
 import type { GoogleIdentity } from './identity.ts'
+import type { Lines } from './stretch.ts'
 
 export interface GcsAddress {
   bucket: string
@@ -99,6 +101,8 @@ export interface GcsClient {
   /** Where paths begin: scheme, host and perhaps a path, without a slash at the end. */
   endpoint: string
   send(call: Call): Promise<Answer>
+  /** Connections without a client above them, for bytes that come. */
+  lines: Lines
   close(): Promise<void>
 }
 
@@ -115,6 +119,10 @@ export const openClient = async (address: GcsAddress, options: ClientOptions): P
     keepAliveTimeout: 30_000,
     connect: { timeout: Math.min(10_000, stall), ...(ca ? { ca } : {}) },
   })
+  const tls = base.protocol === 'https:'
+  const host = base.hostname.replace(/^\[(.*)\]$/, '$1')
+  const port = Number(base.port) || (tls ? 443 : 80)
+  const connections = new Connections({ tls, host, port }, { ca, stall })
   const once = async (call: Call, authorization: string | undefined): Promise<Answer> => {
     const length = call.body === undefined ? {} : { 'content-length': String(Buffer.byteLength(call.body)) }
     const answer = await agent.request({
@@ -129,6 +137,7 @@ export const openClient = async (address: GcsAddress, options: ClientOptions): P
   }
   return {
     endpoint: base.origin + root,
+    lines: { connections, authority: base.host, root, header: identity.header },
     async send(call) {
       const used = await identity.header()
       const answer = await once(call, used)
@@ -136,7 +145,10 @@ export const openClient = async (address: GcsAddress, options: ClientOptions): P
       answer.body.on('error', () => {}).resume()
       return once(call, await identity.header())
     },
-    close: () => agent.destroy(),
+    async close() {
+      connections.close()
+      await agent.destroy()
+    },
   }
 }
 

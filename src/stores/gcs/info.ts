@@ -60,9 +60,16 @@ const sumsOf = (text: string | undefined): Sums => {
   return sums
 }
 
-/** Of an answer that brings bytes. `total`: of the whole object, if a Content-Range said it. */
+/** Of an answer that brings bytes. `size`: of the whole object. */
+export const infoOfHeaders = (
+  header: (name: string) => string | undefined,
+  size: number,
+  version: string | undefined,
+): ObjectInfo => infoFrom(size, header('x-goog-generation'), version, sumsOf(header('x-goog-hash')))
+
+/** The same, of the ordinary client. `total`: of the whole object, if a Content-Range said it. */
 export const infoOfAnswer = (answer: Answer, total: number | undefined, version?: string): ObjectInfo => {
   const stored = Number(header(answer, 'x-goog-stored-content-length') ?? Number.NaN)
   const size = total ?? (Number.isSafeInteger(stored) ? stored : Number(header(answer, 'content-length') ?? Number.NaN))
-  return infoFrom(size, header(answer, 'x-goog-generation'), version, sumsOf(header(answer, 'x-goog-hash')))
+  return infoOfHeaders((name) => header(answer, name), size, version)
 }

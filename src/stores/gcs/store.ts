@@ -12,7 +12,8 @@ import { readLifecycle } from './lifecycle.ts'
 import { listObjects } from './list.ts'
 import { putObject } from './put.ts'
 import { callSdk, headObject, openSdk } from './sdk.ts'
-import { uploadObject } from './upload.ts'
+import { fetchStretch, type Stretch } from './stretch.ts'
+import { oneRequest, uploadObject, uploadSmall } from './upload.ts'
 
 export interface GcsStoreOptions {
   credentials: CredentialSource
@@ -56,6 +57,7 @@ export const openGcsStore = async (address: GcsAddress, options: GcsStoreOptions
   const deps: GcsDeps = { send: client.send, storage, bucket: address.bucket, name, path, uploadPath, retry, summer }
 
   const reader = readerOf(deps)
+  const fetch = (stretch: Stretch) => fetchStretch(deps, client.lines, stretch)
   const hashes = new FileHashes()
 
   const head: ObjectStore['head'] = (key, how) => headObject(deps, key, how)
@@ -66,10 +68,11 @@ export const openGcsStore = async (address: GcsAddress, options: GcsStoreOptions
     list: (prefix, listOptions) => listObjects({ ...deps, pageSize: options.pageSize }, prefix, listOptions),
     head,
     get: (key, getOptions) => getObject(deps, key, getOptions),
-    download: (key, target, how) => downloadObject({ reader, head, hashes }, key, target, how),
+    download: (key, target, how) => downloadObject({ reader, fetch, head, hashes }, key, target, how),
     put: (key, bytes, putOptions) => putObject(deps, key, bytes, putOptions),
     upload: (key, size, open, putOptions) => uploadObject(deps, key, size, open, putOptions),
-    uploadFile: (key, fd, how) => uploadByStream(store, key, fd, how),
+    uploadFile: (key, fd, how) =>
+      how.size > oneRequest ? uploadByStream(store, key, fd, how) : uploadSmall(deps, key, fd, how),
     async remove(keys, signal) {
       for (let i = 0; i < keys.length; i += deletesInFlight)
         await Promise.all(keys.slice(i, i + deletesInFlight).map((key) => removeOne(deps, key, signal)))

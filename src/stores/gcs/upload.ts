@@ -1,6 +1,14 @@
-import { createHash, type Hash } from 'node:crypto'
+import { createHash, type Hash, hash } from 'node:crypto'
+import { read } from 'node:fs'
 import type { Readable } from 'node:stream'
-import { type ObjectInfo, type PutOptions, StoreError } from '../object-store.ts'
+import { promisify } from 'node:util'
+import {
+  type ObjectInfo,
+  type PutOptions,
+  StoreError,
+  type Transferred,
+  type UploadFileOptions,
+} from '../object-store.ts'
 import { readExactly } from '../read-exactly.ts'
 import { TransientError, withRetry } from '../retry.ts'
 import { type Answer, type GcsDeps, header, refusal, textOf } from './client.ts'
@@ -9,7 +17,7 @@ import { infoOfResource, type ObjectResource } from './info.ts'
 import { damaged, sendWhole, takeBack, uploadQuery, writeFailure } from './put.ts'
 
 /** Up to this size an object goes in one request. */
-const oneRequest = 8 * 1024 * 1024
+export const oneRequest = 8 * 1024 * 1024
 /** A piece of a bigger one, kept in memory until the store has it: a multiple of 256 KiB, as the protocol asks. */
 const pieceBytes = 16 * 1024 * 1024
 
@@ -173,4 +181,26 @@ const giveUp = async (deps: GcsDeps, session: string): Promise<void> => {
     const answer = await deps.send({ method: 'DELETE', path: session })
     answer.body.resume()
   } catch {}
+}
+
+const readAt = promisify(read)
+
+/** `uploadFile` of what goes in one request. */
+export const uploadSmall = async (
+  deps: GcsDeps,
+  key: string,
+  fd: number,
+  { size, onBytes, ...options }: UploadFileOptions,
+): Promise<Transferred> => {
+  options.signal?.throwIfAborted()
+  const bytes = Buffer.allocUnsafe(size)
+  for (let at = 0; at < size; ) {
+    const { bytesRead } = await readAt(fd, bytes, at, size - at, at)
+    if (bytesRead === 0)
+      throw new StoreError('changed', `what is uploaded to ${deps.name}/${key} is shorter than it was`, key)
+    at += bytesRead
+  }
+  const info = await sendWhole(deps, key, bytes, options)
+  onBytes?.(size)
+  return { info, sha256: hash('sha256', bytes, 'hex') }
 }

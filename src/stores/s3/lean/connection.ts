@@ -42,7 +42,7 @@ export class Connection {
   #exchanges = 0
   #open = true
 
-  constructor(site: Site, options: ConnectionOptions) {
+  constructor(site: Pick<Site, 'tls' | 'host' | 'port'>, options: ConnectionOptions) {
     const { host, port } = site
     this.#stall = options.stall
     const onread: OnReadOpts = {

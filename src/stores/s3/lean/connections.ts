@@ -4,12 +4,12 @@ import type { Site } from './site.ts'
 
 /** Connections to one site, used again while they last. How many there are at once is up to the caller. */
 export class Connections {
-  readonly #site: Site
+  readonly #site: Pick<Site, 'tls' | 'host' | 'port'>
   readonly #options: ConnectionOptions
   readonly #idle: Connection[] = []
   readonly #busy = new Set<Connection>()
 
-  constructor(site: Site, options: ConnectionOptions) {
+  constructor(site: Pick<Site, 'tls' | 'host' | 'port'>, options: ConnectionOptions) {
     this.#site = site
     this.#options = options
   }
