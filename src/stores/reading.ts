@@ -169,7 +169,8 @@ export const readObject = async (
     const first = await reader.open(key, options, range, signal)
     const start = range?.offset ?? 0
     if (range && start + first.length < Math.min(first.info.size, start + range.length)) {
-      first.body.destroy()
+      // A client's body that is destroyed before its end may say so as an event, which nobody else listens to.
+      first.body.on('error', () => {}).destroy()
       throw new TransientError(cutOff({ reader, key }))
     }
     const pin = pinOf(first.info, options)

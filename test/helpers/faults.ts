@@ -18,6 +18,10 @@ export type Fault =
   | { kind: 'flip'; at: number }
   /** The same, on the way to the server. */
   | { kind: 'flip-request'; at: number }
+  /** The connection is torn (RST) after so many bytes of the request's body. */
+  | { kind: 'reset-request'; after: number }
+  /** The request's body gets to the server a few bytes every so many milliseconds. */
+  | { kind: 'drip-request'; bytes: number; every: number }
   /** A few bytes every so many milliseconds. */
   | { kind: 'drip'; bytes: number; every: number }
   /** The answer's body is another text. */
@@ -35,8 +39,10 @@ export interface Match {
   query?: RegExp
   /** On the header `range`. */
   range?: RegExp
-  /** Which of the requests that match otherwise, counted from 1; all of them if absent. */
-  nth?: number | number[]
+  /** With a body of at least so many bytes. */
+  sends?: number
+  /** Which of the requests that match otherwise, counted from 1; all of them if absent. `from`: that one and all later ones. */
+  nth?: number | number[] | { from: number }
 }
 
 export interface Rule {
@@ -55,6 +61,27 @@ export interface Exchange {
   status?: number
 }
 
+const isMeant = (nth: Match['nth'], seen: number): boolean => {
+  if (nth === undefined) return true
+  return typeof nth === 'object' && 'from' in nth ? seen >= nth.from : [nth].flat().includes(seen)
+}
+
+/** What a rule is matched with. `sends`: bytes of the body. */
+interface Seen {
+  method: string
+  key: string
+  query: string
+  range?: string | undefined
+  sends: number
+}
+
+const fits = ({ method, key, query, range, sends }: Match, request: Seen): boolean =>
+  (method === undefined || method === request.method) &&
+  (key?.test(request.key) ?? true) &&
+  (query?.test(request.query) ?? true) &&
+  (range?.test(request.range ?? '') ?? true) &&
+  request.sends >= (sends ?? 0)
+
 /** Decides which fault a request meets: the first rule that fits. Counts per rule. */
 export class Plan {
   #rules: { rule: Rule; seen: number }[] = []
@@ -63,16 +90,12 @@ export class Plan {
     this.#rules = rules.map((rule) => ({ rule, seen: 0 }))
   }
 
-  next(request: { method: string; key: string; query: string; range?: string | undefined }): Fault | undefined {
+  next(request: Seen): Fault | undefined {
     let fault: Fault | undefined
     for (const entry of this.#rules) {
-      const { method, key, query, range, nth } = entry.rule.match
-      if (method !== undefined && method !== request.method) continue
-      if (key && !key.test(request.key)) continue
-      if (query && !query.test(request.query)) continue
-      if (range && !range.test(request.range ?? '')) continue
+      if (!fits(entry.rule.match, request)) continue
       entry.seen++
-      if (nth === undefined || [nth].flat().includes(entry.seen)) fault ??= entry.rule.fault
+      if (isMeant(entry.rule.match.nth, entry.seen)) fault ??= entry.rule.fault
     }
     return fault
   }

@@ -1,5 +1,6 @@
-import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { type ClientRequest, createServer, type IncomingMessage, request, type ServerResponse } from 'node:http'
+import { createServer as createSecureServer } from 'node:https'
+import type { AddressInfo, Socket } from 'node:net'
 import { type Readable, Transform } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Exchange, type Fault, Plan, type Rule } from './faults.ts'
@@ -13,6 +14,9 @@ export interface FaultyProxy {
   readonly log: Exchange[]
   stop(): Promise<void>
 }
+
+/** Ends a connection with RST. */
+type Tear = (socket: Socket | null) => void
 
 const flipAt = (at: number): Transform => {
   let passed = 0
@@ -79,7 +83,7 @@ const collect = async (from: Readable): Promise<Buffer> => {
 }
 
 /** Hands the server's answer to the client, as the fault has it. */
-const respond = async (upstream: IncomingMessage, response: ServerResponse, fault: Fault | undefined) => {
+const respond = async (upstream: IncomingMessage, response: ServerResponse, fault: Fault | undefined, tear: Tear) => {
   const headers = { ...upstream.headers }
   const status = upstream.statusCode ?? 502
   const socket = response.socket
@@ -87,14 +91,14 @@ const respond = async (upstream: IncomingMessage, response: ServerResponse, faul
   switch (fault?.kind) {
     case 'lost':
       await collect(upstream)
-      socket?.resetAndDestroy()
+      tear(socket)
       return
     case 'reset':
       if (fault.after > 0) {
         head()
         await sendSome(upstream, response, fault.after)
       }
-      socket?.resetAndDestroy()
+      tear(socket)
       return
     case 'stall':
       if (fault.after === 0) return
@@ -134,15 +138,55 @@ const respond = async (upstream: IncomingMessage, response: ServerResponse, faul
   }
 }
 
-/** `host`: the address to serve on; default: for this machine alone. `port`: default: a free one. */
+/** How many bytes a request brings; one that doesn't say so may bring any number. */
+const bytesSent = ({ headers }: IncomingMessage): number =>
+  headers['transfer-encoding'] === undefined ? Number(headers['content-length'] ?? 0) : Number.POSITIVE_INFINITY
+
+/** Hands the client's body to the server, as the fault has it. */
+const send = async (incoming: IncomingMessage, outgoing: ClientRequest, fault: Fault | undefined, tear: Tear) => {
+  switch (fault?.kind) {
+    case 'flip-request':
+      incoming.pipe(flipAt(fault.at)).pipe(outgoing)
+      return
+    case 'reset-request': {
+      let left = fault.after
+      for await (const chunk of incoming as AsyncIterable<Buffer>) {
+        left -= chunk.length
+        if (left <= 0) break
+      }
+      outgoing.destroy()
+      tear(incoming.socket)
+      return
+    }
+    case 'drip-request':
+      for await (const chunk of incoming as AsyncIterable<Buffer>)
+        for (let at = 0; at < chunk.length && !outgoing.destroyed; at += fault.bytes) {
+          outgoing.write(chunk.subarray(at, at + fault.bytes))
+          await sleep(fault.every)
+        }
+      outgoing.end()
+      return
+    default:
+      incoming.pipe(outgoing)
+  }
+}
+
+/** `host`: the address to serve on; default: for this machine alone. `port`: default: a free one. `tls`: its certificate and key, in PEM. */
 export const startFaultyProxy = async (
   target: string,
-  { host = '127.0.0.1', port: wanted = 0 }: { host?: string; port?: number } = {},
+  {
+    host = '127.0.0.1',
+    port: wanted = 0,
+    tls,
+  }: { host?: string; port?: number; tls?: { cert: Buffer; key: Buffer } } = {},
 ): Promise<FaultyProxy> => {
   const upstream = new URL(target)
   const plan = new Plan()
   const log: Exchange[] = []
   let lastListing: Buffer | undefined
+  /** Connections by the client's port: one with TLS can be torn only from below. */
+  const plain = new Map<number | undefined, Socket>()
+  const tear: Tear = (socket) => plain.get(socket?.remotePort)?.resetAndDestroy()
 
   const forward = (
     incoming: IncomingMessage,
@@ -168,12 +212,12 @@ export const startFaultyProxy = async (
           .on('end', () => {
             lastListing = Buffer.concat(parts)
           })
-      respond(answered, response, fault).catch(() => response.destroy())
+      respond(answered, response, fault, tear).catch(() => response.destroy())
     })
+    outgoing.on('continue', () => response.writeContinue())
     outgoing.on('error', () => response.destroy())
     response.on('close', () => outgoing.destroy())
-    if (fault?.kind === 'flip-request') incoming.pipe(flipAt(fault.at)).pipe(outgoing)
-    else incoming.pipe(outgoing)
+    send(incoming, outgoing, fault, tear).catch(() => response.destroy())
   }
 
   const handle = async (incoming: IncomingMessage, response: ServerResponse) => {
@@ -181,10 +225,11 @@ export const startFaultyProxy = async (
     const key = decodeURIComponent(url.pathname).split('/').slice(2).join('/')
     const seen = { method: incoming.method ?? '', key, query: decodeURIComponent(url.search.slice(1)) }
     const { range } = incoming.headers
-    const fault = plan.next({ ...seen, range })
+    const fault = plan.next({ ...seen, range, sends: bytesSent(incoming) })
     const exchange: Exchange = { ...seen, range, fault: fault?.kind }
     log.push(exchange)
     if (fault?.kind === 'status') {
+      if (incoming.headers.expect !== undefined) response.writeContinue()
       await collect(incoming)
       exchange.status = fault.status
       return answer(response, fault)
@@ -202,8 +247,15 @@ export const startFaultyProxy = async (
     })
   }
 
-  const server = createServer((incoming, response) => {
+  const listener = (incoming: IncomingMessage, response: ServerResponse) => {
     handle(incoming, response).catch(() => response.destroy())
+  }
+  const server = tls === undefined ? createServer(listener) : createSecureServer(tls, listener)
+  // Whether to go on is the server's to say.
+  server.on('checkContinue', listener)
+  server.on('connection', (socket) => {
+    plain.set(socket.remotePort, socket)
+    socket.once('close', () => plain.delete(socket.remotePort))
   })
   await new Promise<void>((listening, failed) => {
     server.once('error', failed)
@@ -211,7 +263,7 @@ export const startFaultyProxy = async (
   })
   const { port } = server.address() as AddressInfo
   return {
-    endpoint: `http://${host}:${port}`,
+    endpoint: `${tls === undefined ? 'http' : 'https'}://${host}:${port}`,
     log,
     plan(...rules) {
       plan.set(rules)

@@ -1,59 +1,31 @@
-import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import type { ObjectStore } from '../../../src/stores/object-store.ts'
-import { StoreError } from '../../../src/stores/object-store.ts'
-import { openS3Store } from '../../../src/stores/s3/store.ts'
 import type { Fault, Match } from '../../helpers/faults.ts'
-import { type FaultyProxy, startFaultyProxy } from '../../helpers/faulty-proxy.ts'
-import { listAll, type Moving, pattern, quickRetry, readAll, startMoving } from '../../helpers/move.ts'
-import { type S3Server, startS3Server } from '../../helpers/s3-server.ts'
+import type { FaultyProxy } from '../../helpers/faulty-proxy.ts'
+import { endOf, type FaultyS3, startFaultyS3 } from '../../helpers/faulty-store.ts'
+import { listAll, pattern, readAll } from '../../helpers/move.ts'
+import { rangesOf } from '../../helpers/store-contract.ts'
 
 const MiB = 1024 * 1024
 const small = pattern(300_000)
 const big = pattern(11 * MiB, 7)
 const letters = [...'abcdefghijklm']
-const ranges =
-  (bytes: Buffer) =>
-  (offset: number, length: number): never =>
-    new Blob([bytes.subarray(offset, offset + length)]).stream() as never
 
 describe('the S3 store behind a faulty proxy', () => {
-  let server: S3Server
+  let world: FaultyS3
   let proxy: FaultyProxy
-  let moving: Moving
-  /** Straight to the server. */
   let direct: ObjectStore
-  /** Through the proxy. */
   let store: ObjectStore
-  /** The same, but half a second without a byte is a stall: tried often, since on a busy machine an honest answer may take as long. */
-  let impatient: ObjectStore
 
   beforeAll(async () => {
-    server = await startS3Server()
-    proxy = await startFaultyProxy(server.endpoint)
-    moving = await startMoving(server)
-    await server.createBucket('bucket', { versioned: true })
-    direct = await moving.open(moving.location('bucket'))
-    const proxied = moving.location('bucket', '', proxy.endpoint)
-    store = await moving.open(proxied)
-    impatient = await moving.open(proxied, { stall: 500, attempts: 20 })
+    world = await startFaultyS3({ versioned: true })
+    ;({ proxy, direct, store } = world)
     await direct.put('small', small)
-    await direct.upload('big', big.length, ranges(big))
+    await direct.upload('big', big.length, rangesOf(big))
     for (const letter of letters) await direct.put(`list/${letter}`, Buffer.from('x'))
   })
   afterEach(() => proxy.plan())
-  afterAll(async () => {
-    await moving?.stop()
-    await proxy?.stop()
-    await server?.stop()
-  })
-
-  const storeFor = (fault: Fault) => (fault.kind === 'stall' ? impatient : store)
-  const fails = (work: Promise<unknown>) =>
-    work.then(
-      () => 'success',
-      (error) => (error instanceof StoreError ? error.failure : error),
-    )
+  afterAll(() => world?.stop())
 
   describe('reading heals', () => {
     const faults: [string, Fault][] = [
@@ -72,7 +44,7 @@ describe('the S3 store behind a faulty proxy', () => {
       for (const key of ['small', 'big'] as const) {
         test(`${what}: ${key}`, async () => {
           proxy.plan({ match: { method: 'GET', key: new RegExp(`^${key}$`), nth: 1 }, fault })
-          expect((await readAll(storeFor(fault), key)).equals(whole[key])).toBe(true)
+          expect((await readAll(world.storeFor(fault), key)).equals(whole[key])).toBe(true)
           expect(proxy.log.filter((exchange) => exchange.fault).length).toBeGreaterThan(0)
         })
       }
@@ -116,33 +88,26 @@ describe('the S3 store behind a faulty proxy', () => {
     for (const [what, key, fault, failure] of cases) {
       test(what, async () => {
         proxy.plan({ match: { method: 'GET', key: new RegExp(`^${key}$`) }, fault })
-        expect(await fails(readAll(store, key))).toBe(failure)
+        expect(await endOf(readAll(store, key))).toBe(failure)
       })
     }
     test('always silent', async () => {
-      const brief = await moving.open(moving.location('bucket', '', proxy.endpoint), { stall: 100, attempts: 2 })
+      const brief = await world.open({ stall: 100, attempts: 2 })
       proxy.plan({ match: { method: 'GET', key: /^small$/ }, fault: { kind: 'stall', after: 0 } })
-      expect(await fails(readAll(brief, 'small'))).toBe('unreachable')
+      expect(await endOf(readAll(brief, 'small'))).toBe('unreachable')
     })
     test('an object put in one piece that is damaged at its end fails at its end', async () => {
       await direct.put('medium', big.subarray(0, 4 * MiB))
       proxy.plan({ match: { key: /^medium$/ }, fault: { kind: 'flip', at: 4 * MiB - 1 } })
-      expect(await fails(readAll(store, 'medium'))).toBe('corrupt')
+      expect(await endOf(readAll(store, 'medium'))).toBe('corrupt')
     })
   })
 
   describe('listing', () => {
     const page = (nth: number): Match => ({ query: /list-type=2/, nth })
     const keys = async (versions: boolean, stall?: number) => {
-      const address = { bucket: 'bucket', endpoint: proxy.endpoint }
-      const retry = { ...quickRetry, attempts: stall ? 20 : 4 }
-      const credentials = { from: 'Files' as const, directory: join(moving.credentialsDir, 's3') }
-      const paged = await openS3Store(address, { credentials, retry, stall, pageSize: 5 })
-      try {
-        return (await listAll(paged.list('list/', { versions }))).map(({ key }) => key)
-      } finally {
-        await paged.close()
-      }
+      const paged = await world.open({ pageSize: 5, ...(stall === undefined ? {} : { stall, attempts: 20 }) })
+      return (await listAll(paged.list('list/', { versions }))).map(({ key }) => key)
     }
     const all = letters.map((letter) => `list/${letter}`)
     const faults: [string, Fault][] = [
@@ -165,7 +130,7 @@ describe('the S3 store behind a faulty proxy', () => {
     test('out of order for good is refused', async () => {
       const swap = (body: string) => body.replace('list/b<', 'list/a<')
       proxy.plan({ match: { query: /list-type=2/ }, fault: { kind: 'rewrite', text: swap } })
-      expect(await fails(keys(false))).toBe('invalid')
+      expect(await endOf(keys(false))).toBe('invalid')
     })
   })
 
@@ -183,24 +148,24 @@ describe('the S3 store behind a faulty proxy', () => {
       test(`heals: ${what}`, async () => {
         const key = `put/${what}`
         proxy.plan({ match: { method: 'PUT', nth: 1 }, fault })
-        await storeFor(fault).put(key, small, { ifAbsent: true })
+        await world.storeFor(fault).put(key, small, { ifAbsent: true })
         await check(key, small)
         proxy.plan({ match: { method: 'PUT', nth: 2 }, fault })
-        await storeFor(fault).upload(`${key}-big`, big.length, ranges(big))
+        await world.storeFor(fault).upload(`${key}-big`, big.length, rangesOf(big))
         await check(`${key}-big`, big)
       })
     }
 
     test('a completion whose answer was lost counts as done', async () => {
       proxy.plan({ match: { method: 'POST', query: /uploadId/, nth: 1 }, fault: { kind: 'lost' } })
-      await store.upload('put/lost-completion', big.length, ranges(big))
+      await store.upload('put/lost-completion', big.length, rangesOf(big))
       await check('put/lost-completion', big)
     })
 
     test('a refused condition is no success of ours when the bytes there are others', async () => {
       await direct.put('put/theirs', Buffer.from('theirs'))
       proxy.plan({ match: { method: 'PUT', nth: 1 }, fault: { kind: 'reset', after: 0 } })
-      expect(await fails(store.put('put/theirs', Buffer.from('ours'), { ifAbsent: true }))).toBe('exists')
+      expect(await endOf(store.put('put/theirs', Buffer.from('ours'), { ifAbsent: true }))).toBe('exists')
       expect((await readAll(direct, 'put/theirs')).toString()).toBe('theirs')
     })
 
@@ -208,13 +173,13 @@ describe('the S3 store behind a faulty proxy', () => {
       proxy.plan({ match: { method: 'PUT', nth: 1 }, fault: { kind: 'status', status: 409 } })
       await store.put('put/conflict', small, { ifAbsent: true })
       proxy.plan({ match: { method: 'PUT' }, fault: { kind: 'status', status: 412 } })
-      expect(await fails(store.put('put/refused', small, { ifAbsent: true }))).toBe('exists')
+      expect(await endOf(store.put('put/refused', small, { ifAbsent: true }))).toBe('exists')
       expect(proxy.log.filter(({ method }) => method === 'PUT')).toHaveLength(1)
     })
 
     test('an upload that fails for good is taken back', async () => {
       proxy.plan({ match: { method: 'PUT', query: /partNumber=2/ }, fault: { kind: 'status', status: 500 } })
-      expect(await fails(store.upload('put/failed', big.length, ranges(big)))).toBe('unreachable')
+      expect(await endOf(store.upload('put/failed', big.length, rangesOf(big)))).toBe('unreachable')
       expect(await direct.abortUploads('')).toBe(0)
       expect(await direct.head('put/failed')).toBeUndefined()
     })
@@ -225,7 +190,7 @@ describe('the S3 store behind a faulty proxy', () => {
       { match: { method: 'HEAD' }, fault: { kind: 'status', status: 400 } },
       { match: { method: 'GET' }, fault: { kind: 'status', status: 400, code: 'ExpiredToken' } },
     )
-    expect(await fails(store.head('small'))).toBe('credentials')
+    expect(await endOf(store.head('small'))).toBe('credentials')
   })
 
   test('stopping stops at once', async () => {

@@ -3,14 +3,11 @@ import { open as openFile, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { openGcsStore } from '../../../src/stores/gcs/store.ts'
 import type { ObjectStore } from '../../../src/stores/object-store.ts'
-import { StoreError } from '../../../src/stores/object-store.ts'
 import type { Fault } from '../../helpers/faults.ts'
-import { type FaultyProxy, startFaultyProxy } from '../../helpers/faulty-proxy.ts'
-import { type GcsServer, startGcsServer } from '../../helpers/gcs-server.ts'
-import { listAll, pattern, quickRetry, readAll } from '../../helpers/move.ts'
-import { type ResumableStatus, startResumableStatus } from '../../helpers/resumable-status.ts'
+import type { FaultyProxy } from '../../helpers/faulty-proxy.ts'
+import { endOf, type FaultyGcs, startFaultyGcs } from '../../helpers/faulty-store.ts'
+import { listAll, pattern, readAll } from '../../helpers/move.ts'
 import { rangesOf } from '../../helpers/store-contract.ts'
 
 const MiB = 1024 * 1024
@@ -19,49 +16,20 @@ const big = pattern(20 * MiB, 7)
 const letters = [...'abcdefghijklm']
 
 describe('the Google Cloud Storage store behind a faulty proxy', () => {
-  let server: GcsServer
-  let status: ResumableStatus
+  let world: FaultyGcs
   let proxy: FaultyProxy
-  /** Straight to the server. */
   let direct: ObjectStore
-  /** Through the proxy. */
   let store: ObjectStore
-  /** The same, but half a second without a byte is a stall: tried often, since on a busy machine an honest answer may take as long. */
-  let impatient: ObjectStore
-  const opened: ObjectStore[] = []
-  const open = async (endpoint: string, more = {}) => {
-    const options = { credentials: { from: 'Anonymous' as const }, retry: quickRetry, ...more }
-    const one = await openGcsStore({ bucket: 'bucket', endpoint }, options)
-    opened.push(one)
-    return one
-  }
 
   beforeAll(async () => {
-    server = await startGcsServer()
-    status = await startResumableStatus(server.endpoint)
-    proxy = await startFaultyProxy(status.endpoint)
-    await server.createBucket('bucket', { versioned: true })
-    direct = await open(server.endpoint)
-    store = await open(proxy.endpoint)
-    impatient = await open(proxy.endpoint, { stall: 500, retry: { ...quickRetry, attempts: 20 } })
+    world = await startFaultyGcs({ versioned: true })
+    ;({ proxy, direct, store } = world)
     await direct.put('small', small)
     await direct.upload('big', big.length, rangesOf(big))
     for (const letter of letters) await direct.put(`list/${letter}`, Buffer.from('x'))
   })
   afterEach(() => proxy.plan())
-  afterAll(async () => {
-    await Promise.all(opened.map((one) => one.close()))
-    await proxy?.stop()
-    await status?.stop()
-    await server?.stop()
-  })
-
-  const storeFor = (fault: Fault) => (fault.kind === 'stall' ? impatient : store)
-  const fails = (work: Promise<unknown>) =>
-    work.then(
-      () => 'success',
-      (error) => (error instanceof StoreError ? error.failure : error),
-    )
+  afterAll(() => world?.stop())
 
   describe('reading heals', () => {
     const faults: [string, Fault][] = [
@@ -80,7 +48,7 @@ describe('the Google Cloud Storage store behind a faulty proxy', () => {
       for (const key of ['small', 'big'] as const) {
         test(`${what}: ${key}`, async () => {
           proxy.plan({ match: { method: 'GET', key: new RegExp(`/o/${key}$`), nth: 1 }, fault })
-          expect((await readAll(storeFor(fault), key)).equals(whole[key])).toBe(true)
+          expect((await readAll(world.storeFor(fault), key)).equals(whole[key])).toBe(true)
           expect(proxy.log.filter((exchange) => exchange.fault).length).toBeGreaterThan(0)
         })
       }
@@ -100,7 +68,7 @@ describe('the Google Cloud Storage store behind a faulty proxy', () => {
       expect(proxy.log[1]?.range).toMatch(/^bytes=\d{6,}-/)
       await direct.put('moving', before)
       plan()
-      expect(await fails(readAll(store, 'moving'))).toBe('changed')
+      expect(await endOf(readAll(store, 'moving'))).toBe('changed')
     })
 
     test('a flipped bit in a small object costs another try', async () => {
@@ -129,20 +97,6 @@ describe('the Google Cloud Storage store behind a faulty proxy', () => {
         await rm(path)
       }
     }
-    const faults: [string, Fault][] = [
-      ['503', { kind: 'status', status: 503, retryAfter: 0 }],
-      ['reset in the middle', { kind: 'reset', after: 100_000 }],
-      ['cut off', { kind: 'truncate', to: 100_000 }],
-      ['stall', { kind: 'stall', after: 100_000 }],
-      ['a flipped bit', { kind: 'flip', at: 100_000 }],
-    ]
-    test.each(faults)('heals: %s', async (_, fault) => {
-      proxy.plan({ match: { query: /alt=media/, nth: 2 }, fault })
-      const { done, content } = await download(storeFor(fault))
-      expect([done.sha256, content.equals(big)]).toEqual([sha256, true])
-      expect(proxy.log.filter((exchange) => exchange.fault).length).toBeGreaterThan(0)
-    })
-
     test('is of one generation, or none', async () => {
       await expect(download(store, { size: 5 })).rejects.toMatchObject({ failure: 'changed' })
       await expect(download(store, { ifMatch: '1' })).rejects.toMatchObject({ failure: 'changed' })
@@ -150,7 +104,7 @@ describe('the Google Cloud Storage store behind a faulty proxy', () => {
       const { etag } = (await direct.head('big'))!
       const overwrite = () => direct.upload('big', big.length, rangesOf(pattern(big.length, 9)))
       proxy.plan({ match: { query: /alt=media/, nth: 3 }, fault: { kind: 'before', run: overwrite } })
-      expect(await fails(download(store))).toBe('changed')
+      expect(await endOf(download(store))).toBe('changed')
       proxy.plan()
       expect((await download(store, { version: etag, sha256 })).content.equals(big)).toBe(true)
       await direct.upload('big', big.length, rangesOf(big))
@@ -169,20 +123,19 @@ describe('the Google Cloud Storage store behind a faulty proxy', () => {
     ]
     test.each(cases)('%s', async (_, key, fault, failure) => {
       proxy.plan({ match: { method: 'GET', key: new RegExp(`/o/${key}$`) }, fault })
-      expect(await fails(readAll(store, key))).toBe(failure)
+      expect(await endOf(readAll(store, key))).toBe(failure)
     })
     test('always silent', async () => {
-      const brief = await open(proxy.endpoint, { stall: 100, retry: { ...quickRetry, attempts: 2 } })
+      const brief = await world.open({ stall: 100, attempts: 2 })
       proxy.plan({ match: { key: /small$/ }, fault: { kind: 'stall', after: 0 } })
-      expect(await fails(readAll(brief, 'small'))).toBe('unreachable')
+      expect(await endOf(readAll(brief, 'small'))).toBe('unreachable')
     })
   })
 
   describe('listing', () => {
     const all = letters.map((letter) => `list/${letter}`)
     const keys = async (stall?: number) => {
-      const retry = { ...quickRetry, attempts: stall ? 20 : 4 }
-      const paged = await open(proxy.endpoint, { pageSize: 5, stall, retry })
+      const paged = await world.open({ pageSize: 5, ...(stall === undefined ? {} : { stall, attempts: 20 }) })
       return (await listAll(paged.list('list/', { versions: true }))).map(({ key }) => key)
     }
     const faults: [string, Fault][] = [
@@ -200,7 +153,7 @@ describe('the Google Cloud Storage store behind a faulty proxy', () => {
     test('out of order for good is refused', async () => {
       const swap = (body: string) => body.replaceAll('"list/b"', '"list/a"')
       proxy.plan({ match: { query: /prefix=list/ }, fault: { kind: 'rewrite', text: swap } })
-      expect(await fails(keys())).toBe('invalid')
+      expect(await endOf(keys())).toBe('invalid')
     })
   })
 
@@ -216,11 +169,11 @@ describe('the Google Cloud Storage store behind a faulty proxy', () => {
     test.each(faults)('heals: %s', async (what, fault) => {
       const key = `put/${what}`
       proxy.plan({ match: { method: 'POST', nth: 1 }, fault })
-      await storeFor(fault).put(key, small, { ifAbsent: true })
+      await world.storeFor(fault).put(key, small, { ifAbsent: true })
       await check(key, small)
       for (const nth of [1, 2]) {
         proxy.plan({ match: { method: 'PUT', nth }, fault })
-        const { checksums } = await storeFor(fault).upload(`${key}-${nth}`, big.length, rangesOf(big), {
+        const { checksums } = await world.storeFor(fault).upload(`${key}-${nth}`, big.length, rangesOf(big), {
           ifAbsent: true,
         })
         expect(checksums?.md5).toBeDefined()
@@ -236,20 +189,20 @@ describe('the Google Cloud Storage store behind a faulty proxy', () => {
 
     test('pieces that were damaged on the way make no object', async () => {
       proxy.plan({ match: { method: 'PUT', nth: 1 }, fault: { kind: 'flip-request', at: 5000 } })
-      expect(await fails(store.upload('put/flipped-big', big.length, rangesOf(big)))).toBe('corrupt')
+      expect(await endOf(store.upload('put/flipped-big', big.length, rangesOf(big)))).toBe('corrupt')
       expect(await direct.head('put/flipped-big')).toBeUndefined()
     })
 
     test('a refused condition is no success of ours when the bytes there are others', async () => {
       await direct.put('put/theirs', Buffer.from('theirs'))
       proxy.plan({ match: { method: 'POST', nth: 1 }, fault: { kind: 'reset', after: 0 } })
-      expect(await fails(store.put('put/theirs', Buffer.from('ours'), { ifAbsent: true }))).toBe('exists')
+      expect(await endOf(store.put('put/theirs', Buffer.from('ours'), { ifAbsent: true }))).toBe('exists')
       expect((await readAll(direct, 'put/theirs')).toString()).toBe('theirs')
     })
 
     test('an upload that fails for good is given up', async () => {
       proxy.plan({ match: { method: 'PUT' }, fault: { kind: 'status', status: 500 } })
-      expect(await fails(store.upload('put/failed', big.length, rangesOf(big)))).toBe('unreachable')
+      expect(await endOf(store.upload('put/failed', big.length, rangesOf(big)))).toBe('unreachable')
       expect(proxy.log.at(-1)?.method).toBe('DELETE')
       expect(await direct.head('put/failed')).toBeUndefined()
     })
