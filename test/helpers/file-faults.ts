@@ -14,11 +14,11 @@ const MiB = 1024 * 1024
 /** Small enough for one request that is dealt with at once; for one that another thread deals with; in pieces. */
 export const contents = { small: pattern(300_000), medium: pattern(3 * MiB, 3), big: pattern(19 * MiB + 19, 7) }
 export type Name = keyof typeof contents
-const names = Object.keys(contents) as Name[]
+const every = Object.keys(contents) as Name[]
 /** Where failures are the same for the two in one request. */
 const ends = ['small', 'big'] as const
 const digests = Object.fromEntries(
-  names.map((name) => [name, createHash('sha256').update(contents[name]).digest('hex')]),
+  every.map((name) => [name, createHash('sha256').update(contents[name]).digest('hex')]),
 ) as Record<Name, string>
 
 /** Of the requests for a big object one in the middle, or all from there on. */
@@ -76,7 +76,10 @@ const failingUploads: [string, Refusal, string][] = [
 const ofConnections = ['reset', 'reset-request', 'truncate', 'lost', 'stall']
 
 /** Whatever goes wrong on the way of an object into a file, or of a file into an object: it heals, or ends in the right failure; never in a wrong byte. */
-export const fileFaults = (start: () => Promise<FaultyStore>, faults: 'all' | 'of connections' = 'all'): void => {
+export const fileFaults = (
+  start: () => Promise<FaultyStore>,
+  { faults = 'all', names = every }: { faults?: 'all' | 'of connections'; names?: readonly Name[] } = {},
+): void => {
   const chosen = (table: [string, Fault][]) =>
     table.filter(([, { kind }]) => faults === 'all' || ofConnections.includes(kind))
   let world: FaultyStore
