@@ -41,6 +41,9 @@ describe('bad luck with writers', () => {
   test('a Job that fails: Uncommitted, its bytes kept, never latest; a person commits it', async () => {
     await open('fails')
     await world.create(
+      dataset(world.namespace, 'brief', { retention: { uncommittedTTL: '1s' } }),
+      claim(world.namespace, 'brief', { dataset: 'brief', annotations: output }),
+      job(world.namespace, 'brief', { script: 'echo half > /out/half; exit 1', volumes: { out: 'brief' } }),
       job(world.namespace, 'fails', { script: 'echo half > /out/half; exit 1', volumes: { out: 'fails' } }),
     )
     const version = await versionOf('fails')
@@ -59,9 +62,12 @@ describe('bad luck with writers', () => {
     ])
     const committed = await world.expectPhase(version, 'Committed')
     expect(committed.status?.files).toBe(1)
+    // Nobody commits the other one: it goes when its Dataset says, and not without a word before.
+    await world.expectPhase('brief-v1', 'Expired')
+    expect((await world.events('brief-v1')).join('\n')).toContain('ExpiresSoon')
   })
 
-  test('a Job deleted while it runs: Uncommitted; a person abandons it by its uid', async () => {
+  test('a Job deleted while it runs: Uncommitted; a person sees and abandons it by name', async () => {
     await open('stopped')
     await world.create(
       job(world.namespace, 'stopped', { script: 'echo some > /out/some; sleep 3600', volumes: { out: 'stopped' } }),
@@ -70,9 +76,10 @@ describe('bad luck with writers', () => {
     await world.expectPhase(version, 'Running')
     await world.expectObject(DatasetVersion, version, (it) => it.status?.firstUsedAt !== undefined)
     await world.kubectl(['-n', world.namespace, 'delete', 'job', 'stopped'])
-    const left = await world.expectPhase(version, 'Uncommitted')
-    await world.kubectl(['-n', world.namespace, 'annotate', 'dsv', version, `granary.dev/abandon=${left.metadata.uid}`])
-    await world.expectPhase(version, 'Abandoned')
+    await world.expectPhase(version, 'Uncommitted')
+    expect((await world.granary('versions out')).out).toMatch(/ Uncommitted /)
+    const dropped = await world.granary(`abandon ${version} --wait`)
+    expect([dropped.code, dropped.out]).toEqual([0, `What was written to ${version} is dropped.`])
   })
 
   test('output claim deleted after the writer has succeeded: committed before anything goes', async () => {

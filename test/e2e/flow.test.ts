@@ -33,7 +33,10 @@ describe('the life of data', () => {
     expect(found.status?.latest).toMatchObject({ version: 'v1', files: 4, bytes: 14 })
     await world.expectCondition(Dataset, 'photos', 'Ready', 'True')
     const record = await getObject(world.s3, world.bucket, `granary/${world.namespace}/photos/versions/v1.json`)
-    expect(JSON.parse(Buffer.from(record).toString())).toMatchObject({ layout: 1, sequence: 1, files: 4, bytes: 14 })
+    expect(JSON.parse(Buffer.from(record).toString())).toMatchObject({
+      ...{ layout: 1, sequence: 1, files: 4, bytes: 14 },
+      producer: { kind: 'Sync', source: `s3://${world.bucket}/raw/`, listing: expect.stringMatching(/^[0-9a-f]/) },
+    })
   })
 
   test('spec.volume keeps the claim ready before any pod exists', async () => {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { listKeys, putObject } from '../../scripts/lib/objects.ts'
-import { claim, dataset, openWorld, type World } from './world.ts'
+import { claim, dataset, openWorld, type Seen, type World } from './world.ts'
 
 /** A bucket that keeps old object versions: nothing is stored a second time, and what was v1 stays v1. */
 let world: World
@@ -33,4 +33,21 @@ test('versions point at the object versions of the source', async () => {
     volumes: { old: 'old:ro', new: 'new:ro' },
   })
   expect(log).toBe('first\nsecondsame')
+})
+
+test('a version is materialized: the same digest, its bytes in the store, and where it came from', async () => {
+  const made = await world.granary('materialize pinned:v1 --wait -o json')
+  expect(made.code).toBe(0)
+  const { metadata, status } = JSON.parse(made.out) as Seen
+  const v1 = await world.expectPhase('pinned-v1', 'Committed')
+  expect(status?.digest).toBe(v1.status?.digest)
+  const prefix = `granary/${world.namespace}/pinned/data/${status?.version}/`
+  expect(await listKeys(world.s3, world.bucket, prefix)).toEqual([`${prefix}a.txt`, `${prefix}b.txt`])
+  const graph = JSON.parse((await world.granary(`lineage pinned:${status?.version} -o json`)).out)
+  expect(graph).toMatchObject({
+    version: { producedBy: `DatasetVersion ${metadata.name}` },
+    up: [{ ref: `${world.namespace}/pinned:v1`, as: 'input', producedBy: `sync of s3://${world.bucket}/raw/` }],
+  })
+  // Of what lies in the source as of what lies in the store.
+  expect(await world.granary('verify pinned:v1 --subset 1/2 --wait')).toMatchObject({ code: 0 })
 })

@@ -1,25 +1,14 @@
-import { execFile } from 'node:child_process'
-import { join } from 'node:path'
-import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { repository } from '../../scripts/cluster/paths.ts'
-import { getObject, listKeys, putObject } from '../../scripts/lib/objects.ts'
+import { emptyBucket, getObject, listKeys, putObject } from '../../scripts/lib/objects.ts'
 import { Claim, Dataset, DatasetVersion } from '../../src/api/kinds.ts'
 import { claim, dataset, openWorld, type World } from './world.ts'
-
-const run = promisify(execFile)
 
 /** One team's data used by another: by an alias, by verbs, and written back to where it came from. Each test goes on where the last one ended. */
 describe('data of two teams', () => {
   let owner: World
   let reader: World
 
-  /** The program as a person has it, in the owner's namespace. */
-  const granary = async (...args: string[]) => {
-    const program = [join(repository, 'dist', 'main.js'), ...args, '-n', owner.namespace]
-    const { stdout } = await run(process.execPath, program, { env: { ...process.env, ...owner.env } })
-    return stdout.trim()
-  }
+  const granary = async (line: string) => (await owner.granary(line)).out
   const team = (value: string) =>
     owner.kubectl(['label', '--overwrite', 'namespace', reader.namespace, `granary-e2e-team${value}`])
   const byAlias = (name: string, annotations: Record<string, string> = {}) =>
@@ -36,7 +25,7 @@ describe('data of two teams', () => {
       dataset(owner.namespace, 'raw', {
         source: { provider: 'bucket', prefix: 'raw/' },
         writeBack: { toSource: true },
-        allowedNamespaces: { selector: { matchLabels: { 'granary-e2e-team': owner.namespace } } },
+        allowedNamespaces: { selector: { matchLabels: { 'granary-e2e-team': owner.namespace } }, maxFills: 1 },
       }),
       dataset(owner.namespace, 'model', {}),
     )
@@ -70,32 +59,45 @@ describe('data of two teams', () => {
   test('the permission that is taken back stops the next claim, and given again lets it go on', async () => {
     await team('-')
     await reader.expectCondition(Dataset, 'ours', 'Ready', 'False', 'AccessDenied')
-    await reader.create(byAlias('late', { 'granary.dev/bind': 'Immediate' }))
+    const immediate = { 'granary.dev/bind': 'Immediate' }
+    await reader.create(byAlias('late', immediate), byAlias('later', immediate))
     const waiting = await reader.expectObject(Claim, 'late', ({ metadata }) =>
       (metadata.annotations?.['granary.dev/waiting'] ?? '').startsWith('AccessDenied: '),
     )
     expect(waiting.spec.volumeName).toBeUndefined()
     await team(`=${owner.namespace}`)
-    await reader.expectBound('late')
+    await Promise.all(['late', 'later'].map((name) => reader.expectBound(name)))
+    // One volume is filled for others at once: one of the two waited for that.
+    const told = await Promise.all(['late', 'later'].map((name) => reader.events(name)))
+    expect(told.flat().join('\n')).toContain('FillsLimited: ')
   })
 
   test('what a Job makes of it is written back to the source, and the next look finds nothing new', async () => {
     await owner.create(
       claim(owner.namespace, 'edit', { dataset: 'raw', annotations: { 'granary.dev/access': 'ReadWrite' } }),
     )
+    // Somebody else was faster: what is there is not overwritten.
+    await putObject(owner.s3, owner.bucket, 'raw/c.txt', 'theirs')
     await owner.runJob('edit', {
       script: 'printf ALPHA > /work/a.txt && printf gamma > /work/c.txt && rm /work/b.txt',
       volumes: { work: 'edit' },
     })
     await owner.expectPhase('raw-v2', 'Committed')
+    const conflict = await owner.expectCondition(DatasetVersion, 'raw-v2', 'Mirrored', 'False', 'DestinationChanged')
+    expect(conflict.message).toContain('c.txt')
+    expect(Buffer.from(await getObject(owner.s3, owner.bucket, 'raw/a.txt')).toString()).toBe('alpha')
+    await emptyBucket(owner.s3, owner.bucket, 'raw/c.txt')
     await owner.expectCondition(DatasetVersion, 'raw-v2', 'Mirrored', 'True')
     // Nothing is deleted there without prune.
     expect(await listKeys(owner.s3, owner.bucket, 'raw/')).toEqual(['raw/a.txt', 'raw/b.txt', 'raw/c.txt'])
     expect(Buffer.from(await getObject(owner.s3, owner.bucket, 'raw/a.txt')).toString()).toBe('ALPHA')
-    expect(await granary('sync', 'raw', '--wait')).toBe('The source has not changed: v2.')
+    expect(await granary('sync raw --wait')).toBe('The source has not changed: v2.')
     const versions = await owner.list(DatasetVersion, owner.namespace)
     expect(versions.map(({ metadata }) => metadata.name).sort()).toEqual(['raw-v1', 'raw-v2'])
-    const [changed, added, removed] = (await granary('diff', 'raw:v1', 'raw:v2')).split('\n')
+    // From a laptop that has no key of the bucket.
+    const difference = await owner.granary('diff raw:v1 raw:v2', { keys: false })
+    expect(difference.err).toContain('a pod in the cluster reads it instead')
+    const [changed, added, removed] = difference.out.split('\n')
     expect([changed, added, removed]).toEqual(['~ a.txt  (5 B, other bytes)', '- b.txt  (4 B)', '+ c.txt  (5 B)'])
   })
 
@@ -109,16 +111,17 @@ describe('data of two teams', () => {
       volumes: { in: 'in:ro', out: 'out' },
     })
     await owner.expectPhase('model-v1', 'Committed')
-    const graph = JSON.parse(await granary('lineage', 'model', '-o', 'json'))
-    const [ns] = [owner.namespace]
+    const graph = JSON.parse(await granary('lineage model -o json'))
+    const ns = owner.namespace
+    const from = `sync of s3://${owner.bucket}/raw/`
     expect(graph).toMatchObject({
       version: { ref: `${ns}/model:v1`, producedBy: 'Job train' },
-      up: [{ ref: `${ns}/raw:v2`, as: 'input', related: [{ ref: `${ns}/raw:v1`, as: 'base', producedBy: 'source' }] }],
+      up: [{ ref: `${ns}/raw:v2`, as: 'input', related: [{ ref: `${ns}/raw:v1`, as: 'base', producedBy: from }] }],
     })
-    expect(await granary('lineage', 'raw:v1')).toContain(`${ns}/model:v1`)
-    expect(await granary('tag', 'set', 'raw', 'prod', 'v2', '--wait')).toBe('prod is v2')
-    expect(await granary('tag', 'set', 'raw', 'prod', 'v1', '--wait')).toBe('prod is v1 (was v2)')
-    expect(await granary('files', 'cat', 'raw:prod', 'a.txt')).toBe('alpha')
-    expect(await granary('tag', 'history', 'raw', 'prod')).toMatch(/prod +v2 +v1 .*\nprod +- +v2 /)
+    expect(await granary('lineage raw:v1')).toContain(`${ns}/model:v1`)
+    expect(await granary('tag set raw prod v2 --wait')).toBe('prod is v2')
+    expect(await granary('tag set raw prod v1 --wait')).toBe('prod is v1 (was v2)')
+    expect(await granary('files cat raw:prod a.txt')).toBe('alpha')
+    expect(await granary('tag history raw prod')).toMatch(/prod +v2 +v1 .*\nprod +- +v2 /)
   })
 })

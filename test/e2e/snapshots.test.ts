@@ -72,9 +72,17 @@ describe('snapshots of versions', () => {
       '-c',
       'until test -s /work/new.txt; do sleep 0.1; done; sync',
     ])
-    await world.create(version('taken', { from: { claim: { name: 'curated' } } }))
+    await world.kubectl([
+      ...['-n', world.namespace, 'patch', 'dset', 'photos', '--type=merge'],
+      ...['-p', '{"spec":{"tags":{"prod":"v1"}}}'],
+    ])
+    await world.create(version('taken', { from: { claim: { name: 'curated' } }, tags: ['prod', 'mine'] }))
     const taken = await world.expectPhase('taken', 'Committed')
-    expect(taken.status).toMatchObject({ files: 3, bytes: 13 })
+    expect(taken.status).toMatchObject({ files: 3, bytes: 13, producedBy: { name: 'curated' } })
+    expect(taken.status?.inputs).toMatchObject([{ version: 'v1' }])
+    // A tag that the Dataset declares is the Dataset's to move.
+    const shadowed = await world.expectCondition(DatasetVersion, 'taken', 'TagShadowed', 'True')
+    expect(shadowed.message).toContain('says where prod points')
     expect((await world.seen(Pod, 'notebook'))?.status?.phase).toBe('Running')
     await world.expectGone(Claim, `from-${taken.metadata.uid}`)
     await world.kubectl(['-n', world.namespace, 'delete', 'pod', 'notebook'])

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { getObject, listKeys, putObject } from '../../scripts/lib/objects.ts'
-import { Dataset, DatasetVersion, Pod } from '../../src/api/kinds.ts'
+import { Claim, Dataset, DatasetVersion, Pod } from '../../src/api/kinds.ts'
 import { claim, dataset, openWorld, pod, type Seen, type World } from './world.ts'
 
 interface Tombstone {
@@ -36,15 +36,37 @@ describe('versions that can be trusted', () => {
   })
   afterAll(() => world?.close())
 
-  test('a bit that was flipped in the bucket is found by verify, by name, and mended when the object is', async () => {
+  test('a bit that was flipped in the bucket is found by verify, by name; no tag moves to it and no claim is filled with it', async () => {
+    expect((await world.granary('tag set digits prod v1 --wait')).out).toBe('prod is v1')
     await putObject(world.s3, world.bucket, below('data/v1/a.txt'), 'e')
-    await annotate('dsv', 'digits-v1', 'verify-requested-at', '1')
-    const found = await world.expectCondition(DatasetVersion, 'digits-v1', 'Degraded', 'True', 'Corrupt')
-    expect(found.message).toContain('a.txt')
+    // The listing does not show it.
+    expect(await world.granary('verify digits:v1 --fast --wait')).toMatchObject({ code: 0 })
+    const verified = await world.granary('verify digits:v1 --wait')
+    expect([verified.code, verified.out]).toEqual([8, expect.stringContaining('a.txt')])
+    await world.expectCondition(DatasetVersion, 'digits-v1', 'Degraded', 'True', 'Corrupt')
+    await world.granary('tag set digits next v1')
+    await world.create(
+      claim(world.namespace, 'refused', { dataset: 'digits', annotations: { 'granary.dev/bind': 'Immediate' } }),
+    )
+    const missing = await world.expectCondition(Dataset, 'digits', 'Ready', 'False', 'TagTargetMissing')
+    expect(missing.message).toContain('next: v1 (its bytes are damaged)')
+    // What pointed at it stays: a roll-back is a person's decision.
+    expect((await world.granary('tag list digits')).out).toMatch(/^TAG .*\nprod +v1 /)
+    const refused = await world.expectObject(Claim, 'refused', ({ metadata }) =>
+      (metadata.annotations?.['granary.dev/waiting'] ?? '').startsWith('Corrupt: '),
+    )
+    expect(refused.metadata.annotations?.['granary.dev/waiting']).toContain('a.txt')
+    expect(refused.status?.phase).toBe('Pending')
+    await world.kubectl(['-n', world.namespace, 'delete', 'pvc', 'refused', '--wait=false'])
+  })
+
+  test('it is mended when the object is, and verified again', async () => {
     await putObject(world.s3, world.bucket, below('data/v1/a.txt'), 'a')
-    await annotate('dsv', 'digits-v1', 'verify-requested-at', '2')
-    await world.expectCondition(DatasetVersion, 'digits-v1', 'Verified', 'True')
+    expect(await world.granary('verify digits:v1 --wait')).toMatchObject({ code: 0 })
     await world.expectCondition(DatasetVersion, 'digits-v1', 'Ready', 'True')
+    expect((await world.granary('tag rm digits next')).code).toBe(0)
+    expect((await world.granary('tag rm digits prod --wait')).out).toBe('prod is removed')
+    await world.expectCondition(Dataset, 'digits', 'Ready', 'True')
   })
 
   test('deleting a version in use is blocked with the names of the pods; when they have ended it goes', async () => {
@@ -64,8 +86,10 @@ describe('versions that can be trusted', () => {
 
   test('it can be restored within its grace', async () => {
     await world.expectObject(Dataset, 'digits', (it) => tombstones(it).some(({ version }) => version === 'v1'))
-    await annotate('dset', 'digits', 'restore', 'v1')
-    await world.expectPhase('digits-v1', 'Committed')
+    expect(await world.granary('restore digits:v1 --wait')).toMatchObject({
+      code: 0,
+      out: 'digits:v1 is back: 2 files, 2 B.',
+    })
     await world.expectObject(Dataset, 'digits', (it) => tombstones(it).length === 0)
   })
 
@@ -86,8 +110,10 @@ describe('versions that can be trusted', () => {
     await world.expectObject(Dataset, 'digits', (it) => it.status?.versions === 1 && tombstones(it).length === 0)
     expect(await keys('versions/')).toEqual([below('versions/v3.json')])
     expect(await keys('data/')).toEqual([below('data/v1/a.txt'), below('data/v3/b.txt')])
-    const { log } = await readLatest()
-    expect(log).toBe('ab of v3')
+    const [read, swept] = await Promise.all([readLatest(), world.granary('gc digits --dry-run', { keys: false })])
+    expect(read.log).toBe('ab of v3')
+    expect([swept.code, swept.out]).toEqual([0, 'Nothing would go now.'])
+    expect(swept.err).toContain('a pod in the cluster reads it instead')
   })
 
   const readLatest = async () => {

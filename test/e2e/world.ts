@@ -1,4 +1,7 @@
+import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
+import { join } from 'node:path'
+import { repository } from '../../scripts/cluster/paths.ts'
 import { emptyBucket, makeBucket } from '../../scripts/lib/objects.ts'
 import { type Session, until } from '../../scripts/lib/session.ts'
 import { Claim, Dataset, DatasetVersion, Event, Job, Namespace, Pod } from '../../src/api/kinds.ts'
@@ -33,6 +36,8 @@ export interface World extends Session {
   /** Applies objects of this namespace. */
   create(...objects: object[]): Promise<void>
   events(name: string): Promise<string[]>
+  /** The program as a person has it, in this namespace; without `keys` nothing of the environment leads to the bucket. */
+  granary(line: string, options?: { keys?: boolean }): Promise<{ code: number; out: string; err: string }>
   close(): Promise<void>
 }
 
@@ -240,6 +245,17 @@ export const openWorld = async (
         KubeObject & { involvedObject?: { name?: string }; reason?: string; message?: string }
       >(Event, namespace)
       return all.filter((it) => it.involvedObject?.name === object).map((it) => `${it.reason}: ${it.message}`)
+    },
+    granary: async (line, { keys = true } = {}) => {
+      const none = { AWS_ACCESS_KEY_ID: '', AWS_SECRET_ACCESS_KEY: '', AWS_EC2_METADATA_DISABLED: 'true' }
+      const env = { ...process.env, ...session.env, ...(keys ? {} : none) }
+      const words = [...line.split(' '), ...(line.includes(' -n ') ? [] : ['-n', namespace])]
+      const program = [join(repository, 'dist', 'main.js'), ...words]
+      return new Promise((resolve) => {
+        execFile(process.execPath, program, { env, maxBuffer: 1 << 26 }, (error, out, err) =>
+          resolve({ code: Number(error?.code ?? 0), out: out.trim(), err: err.trim() }),
+        )
+      })
     },
     close: async () => {
       await session.kubectl(['delete', 'namespace', namespace, '--wait=false', '--ignore-not-found'])
