@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { parseAllDocuments } from 'yaml'
 import { putObject } from '../../scripts/lib/objects.ts'
+import { DatasetVersion, Job } from '../../src/api/kinds.ts'
 import { openWorld, type World } from './world.ts'
 
 interface Example {
@@ -50,6 +51,11 @@ test('the YAML of the README works as it stands', async () => {
     'Dataset model',
     'PersistentVolumeClaim model-out',
     'Job train',
+    'Dataset labels',
+    'Job peek',
+    'PersistentVolumeClaim playground',
+    'DatasetVersion relabelled',
+    'DatasetVersion mnist-owned',
   ])
   await world.create(...all)
   await world.expectPhase('mnist-v1', 'Committed')
@@ -58,4 +64,25 @@ test('the YAML of the README works as it stands', async () => {
   expect(log).toBe('[0]')
   const version = await world.expectPhase('model-v1', 'Committed')
   expect(version.status).toMatchObject({ files: 1, bytes: '3 /data/0.json\n'.length })
+})
+
+test('a copy to try things on, one that is promoted, and a volume that goes with its pod', async () => {
+  const { log } = await world.runJob('try', {
+    script: 'echo fish > /mine/classes.txt && echo bird > /work/more.txt && cat /work/classes.txt',
+    volumes: { mine: 'playground', work: 'relabelled' },
+  })
+  expect(log).toBe('cat dog')
+  await world.expectCondition(DatasetVersion, 'relabelled', 'Committed', 'False', 'AwaitingCommit')
+  const committed = await world.granary('commit relabelled --wait')
+  expect([committed.code, committed.out]).toEqual([0, 'relabelled is committed as v2: 2 files, 12 B.'])
+  const difference = await world.granary('diff labels:prod labels:latest')
+  expect(difference.out.split('\n').at(0)).toBe('+ more.txt  (5 B)')
+  expect((await world.granary('tag set labels prod latest --wait')).out).toBe('prod is v2 (was v1)')
+  await world.expectObject(Job, 'peek', (it) => it.status?.succeeded === 1)
+  expect(await world.kubectl(['-n', world.namespace, 'logs', 'job/peek'])).toBe('cat dog')
+  const owned = await world.expectPhase('mnist-owned', 'Committed')
+  expect(owned.status?.digest).toBe((await world.seen(DatasetVersion, 'mnist-v1'))?.status?.digest)
+  const graph = await world.granary('lineage model')
+  expect(graph.out).toContain('by Job train')
+  expect(graph.out).toContain(`by sync of s3://${world.bucket}/public/mnist/`)
 })
