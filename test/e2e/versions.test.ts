@@ -69,10 +69,22 @@ describe('versions that can be trusted', () => {
     await world.expectCondition(Dataset, 'digits', 'Ready', 'True')
   })
 
+  test('so is one that was flipped on a volume; that says nothing about the store', async () => {
+    await world.create(
+      claim(world.namespace, 'in', { dataset: 'digits', annotations: { 'granary.dev/version': 'v1' } }),
+    )
+    // As the one whose files they are.
+    const spoil = { script: 'chmod u+w /in/b.txt && printf x > /in/b.txt', volumes: { in: 'in' }, uid: 65532 }
+    expect(await world.runJob('spoil', spoil)).toMatchObject({ succeeded: true })
+    const verified = await world.granary('verify digits:v1 --claim in --wait')
+    expect([verified.code, verified.out]).toEqual([8, expect.stringContaining('b.txt')])
+    await world.expectCondition(DatasetVersion, 'digits-v1', 'Degraded', 'True', 'VolumeDamaged')
+    await world.expectCondition(DatasetVersion, 'digits-v1', 'Ready', 'True')
+  })
+
   test('deleting a version in use is blocked with the names of the pods; when they have ended it goes', async () => {
     await change('b of v2', 'digits-v2')
     await world.create(
-      claim(world.namespace, 'in', { dataset: 'digits', annotations: { 'granary.dev/version': 'v1' } }),
       pod(world.namespace, 'reader', { script: 'cat /in/b.txt; sleep 3600', volumes: { in: 'in:ro' } }),
     )
     await world.expectObject(Pod, 'reader', (it) => it.status?.phase === 'Running')
