@@ -35,7 +35,7 @@ describe('the life of data', () => {
     const record = await getObject(world.s3, world.bucket, `granary/${world.namespace}/photos/versions/v1.json`)
     expect(JSON.parse(Buffer.from(record).toString())).toMatchObject({
       ...{ layout: 1, sequence: 1, files: 4, bytes: 14 },
-      producer: { kind: 'Sync', source: `s3://${world.bucket}/raw/`, listing: expect.stringMatching(/^[0-9a-f]/) },
+      producer: { kind: 'Sync', source: `s3://${world.bucket}/raw/`, listing: expect.any(String) },
     })
   })
 
