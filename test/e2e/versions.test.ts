@@ -46,7 +46,10 @@ describe('versions that can be trusted', () => {
     await world.expectCondition(DatasetVersion, 'digits-v1', 'Degraded', 'True', 'Corrupt')
     await world.granary('tag set digits next v1')
     await world.create(
-      claim(world.namespace, 'refused', { dataset: 'digits', annotations: { 'granary.dev/bind': 'Immediate' } }),
+      claim(world.namespace, 'refused', {
+        dataset: 'digits',
+        annotations: { 'granary.dev/bind': 'Immediate', 'granary.dev/version': 'v1' },
+      }),
     )
     const missing = await world.expectCondition(Dataset, 'digits', 'Ready', 'False', 'TagTargetMissing')
     expect(missing.message).toContain('next: v1 (its bytes are damaged)')
@@ -58,6 +61,10 @@ describe('versions that can be trusted', () => {
     expect(refused.metadata.annotations?.['granary.dev/waiting']).toContain('a.txt')
     expect(refused.status?.phase).toBe('Pending')
     await world.kubectl(['-n', world.namespace, 'delete', 'pvc', 'refused', '--wait=false'])
+    // The spec has changed, so the source was looked at: the same content once more, and all of its bytes.
+    const anew = await world.expectPhase('digits-v2', 'Committed')
+    expect(anew.status?.digest).toBe((await world.seen(DatasetVersion, 'digits-v1'))?.status?.digest)
+    expect(await keys('data/v2/')).toEqual([below('data/v2/a.txt'), below('data/v2/b.txt')])
   })
 
   test('it is mended when the object is, and verified again', async () => {
@@ -83,7 +90,7 @@ describe('versions that can be trusted', () => {
   })
 
   test('deleting a version in use is blocked with the names of the pods; when they have ended it goes', async () => {
-    await change('b of v2', 'digits-v2')
+    await change('b of v3', 'digits-v3')
     await world.create(
       pod(world.namespace, 'reader', { script: 'cat /in/b.txt; sleep 3600', volumes: { in: 'in:ro' } }),
     )
@@ -106,7 +113,7 @@ describe('versions that can be trusted', () => {
   })
 
   test('retention lets old versions go: what others refer to stays, the rest goes when the grace is over', async () => {
-    await change('b of v3', 'digits-v3')
+    await change('b of v4', 'digits-v4')
     await world.kubectl([
       '-n',
       world.namespace,
@@ -119,11 +126,12 @@ describe('versions that can be trusted', () => {
     ])
     await world.expectGone(DatasetVersion, 'digits-v1')
     await world.expectGone(DatasetVersion, 'digits-v2')
+    await world.expectGone(DatasetVersion, 'digits-v3')
     await world.expectObject(Dataset, 'digits', (it) => it.status?.versions === 1 && tombstones(it).length === 0)
-    expect(await keys('versions/')).toEqual([below('versions/v3.json')])
-    expect(await keys('data/')).toEqual([below('data/v1/a.txt'), below('data/v3/b.txt')])
+    expect(await keys('versions/')).toEqual([below('versions/v4.json')])
+    expect(await keys('data/')).toEqual([below('data/v2/a.txt'), below('data/v4/b.txt')])
     const [read, swept] = await Promise.all([readLatest(), world.granary('gc digits --dry-run', { keys: false })])
-    expect(read.log).toBe('ab of v3')
+    expect(read.log).toBe('ab of v4')
     expect([swept.code, swept.out]).toEqual([0, 'Nothing would go now.'])
     expect(swept.err).toContain('a pod in the cluster reads it instead')
   })
