@@ -1,3 +1,5 @@
+import { AbortListeners } from '../lib/abort-listeners.ts'
+
 /** How many requests a store gets at once: found by trying, and less where the store says that it is too much. */
 export interface Concurrency {
   /** Requests at once, as of now. */
@@ -37,6 +39,7 @@ export const makeConcurrency = (options: ConcurrencyOptions = {}): Concurrency =
   let limit = start
   let running = 0
   const waiting = new Set<() => void>()
+  const aborts = new AbortListeners()
   /** The window under way. */
   let [since, moved, ended, idle] = [now(), 0, 0, true]
   /** The level to go back to, and the rate there, while another one is tried. */
@@ -67,15 +70,16 @@ export const makeConcurrency = (options: ConcurrencyOptions = {}): Concurrency =
   const room = (signal: AbortSignal | undefined): Promise<void> =>
     new Promise<void>((resolve, reject) => {
       const start = () => {
-        signal?.removeEventListener('abort', stop)
+        if (signal) aborts.remove(signal, stop)
         resolve()
       }
       const stop = () => {
+        aborts.remove(signal!, stop)
         waiting.delete(start)
         wake()
         reject(signal!.reason)
       }
-      signal?.addEventListener('abort', stop, { once: true })
+      if (signal) aborts.add(signal, stop)
       waiting.add(start)
       wake()
     })

@@ -24,23 +24,23 @@ const etagIsMd5 = (answer: Answer): boolean =>
   answer.SSECustomerAlgorithm === undefined && !answer.ServerSideEncryption?.startsWith('aws:kms')
 
 export const infoOf = (answer: Answer, size: number): ObjectInfo => {
-  const etag = answer.ETag?.replace(/^"|"$/g, '')
-  const composite = answer.ChecksumType === 'COMPOSITE'
-  const sums = {
-    md5: etagIsMd5(answer) ? md5OfEtag(etag) : undefined,
-    sha256: composite ? undefined : whole(answer.ChecksumSHA256),
-    sha1: composite ? undefined : whole(answer.ChecksumSHA1),
-    crc32: composite ? undefined : whole(answer.ChecksumCRC32),
-    crc32c: composite ? undefined : whole(answer.ChecksumCRC32C),
-    crc64nvme: composite ? undefined : whole(answer.ChecksumCRC64NVME),
+  const info: ObjectInfo = { size }
+  const { ETag, VersionId } = answer
+  const etag = ETag?.startsWith('"') ? ETag.replace(/^"|"$/g, '') : ETag
+  if (etag) info.etag = etag
+  if (VersionId && VersionId !== 'null') info.version = VersionId
+  const checksums: NonNullable<ObjectInfo['checksums']> = {}
+  const add = (name: keyof typeof checksums, sum: string | undefined) => {
+    if (sum === undefined) return
+    checksums[name] = sum
+    info.checksums = checksums
   }
-  const checksums: Record<string, string> = {}
-  for (const [name, sum] of Object.entries(sums)) if (sum !== undefined) checksums[name] = sum
-  const version = answer.VersionId
-  return {
-    size,
-    ...(etag ? { etag } : {}),
-    ...(version && version !== 'null' ? { version } : {}),
-    ...(Object.keys(checksums).length > 0 ? { checksums } : {}),
-  }
+  if (etagIsMd5(answer)) add('md5', md5OfEtag(etag))
+  if (answer.ChecksumType === 'COMPOSITE') return info
+  add('sha256', whole(answer.ChecksumSHA256))
+  add('sha1', whole(answer.ChecksumSHA1))
+  add('crc32', whole(answer.ChecksumCRC32))
+  add('crc32c', whole(answer.ChecksumCRC32C))
+  add('crc64nvme', whole(answer.ChecksumCRC64NVME))
+  return info
 }

@@ -1,4 +1,5 @@
 import { writeSync } from 'node:fs'
+import type { Buffers } from '../../lib/buffers.ts'
 import type { ObjectInfo, Transferred } from '../../stores/object-store.ts'
 import { StoreError } from '../../stores/object-store.ts'
 import { copyObject } from '../copy-object.ts'
@@ -20,6 +21,8 @@ export interface CopyDeps {
   onBytes(count: number): void
   signal: AbortSignal
   uploads: BigUploads
+  /** For small files on their way. */
+  buffers: Buffers
 }
 
 /** What a copied file is known by from now on, but for its path. */
@@ -53,9 +56,10 @@ const download = async (deps: CopyDeps, from: StoreEnd, target: LocalTarget, ite
     const { made, id } = await target.write(item.p, x, (fd) => get({ fd }))
     return { size: item.size, h: made.sha256, x, source: item.id, there: id }
   }
-  const bytes = Buffer.allocUnsafe(item.size)
+  const bytes = deps.buffers.take(item.size)
   const { sha256 } = await get({ bytes })
   const { id } = await target.write(item.p, x, async (fd) => writeAll(fd, bytes))
+  deps.buffers.give(bytes)
   return { size: item.size, h: sha256, x, source: item.id, there: id }
 }
 

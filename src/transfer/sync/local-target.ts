@@ -110,7 +110,7 @@ export class LocalTarget {
     executable: boolean,
     fill: (fd: number) => Promise<T>,
   ): Promise<{ made: T; id: Identity }> {
-    const scratch = join(this.#scratch, 'files', String(this.#count++))
+    const scratch = `${this.#scratch}/files/${this.#count++}`
     const mode = (executable ? 0o777 : 0o666) & ~this.#umask
     try {
       const fd = openSync(scratch, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL, mode)
@@ -128,7 +128,7 @@ export class LocalTarget {
   }
 
   #name(scratch: string, path: string): Identity {
-    const final = join(this.root, path)
+    const final = `${this.root}/${path}`
     this.#directory(dirname(path))
     try {
       renameSync(scratch, final)
@@ -145,7 +145,7 @@ export class LocalTarget {
   }
 
   link(path: string, target: string): Identity {
-    const scratch = join(this.#scratch, 'files', String(this.#count++))
+    const scratch = `${this.#scratch}/files/${this.#count++}`
     try {
       symlinkSync(target, scratch)
       return this.#name(scratch, path)

@@ -1,4 +1,5 @@
 import type { MoveFailureReason } from '../../api/move-result.ts'
+import { Buffers } from '../../lib/buffers.ts'
 import { failureOf, MoveFailure } from '../../mover/failure.ts'
 import { makeBudget } from '../budget.ts'
 import { type Filter, makeFilter } from '../filter.ts'
@@ -64,6 +65,7 @@ class Run {
   readonly #refused: LocalProblem[] = []
   readonly #failures: MoveFailure[] = []
   readonly #surplus: string[] = []
+  readonly #buffers = new Buffers()
   /** What has something in its way that is to be deleted. */
   readonly #blocked: Action[] = []
   readonly done: Omit<Synced, 'files' | 'bytes' | 'digest'> = {
@@ -183,7 +185,10 @@ class Run {
         return { ...known, there: to.target.setExecutable(p, known.x) }
       }
     }
-    const known = await copyFile({ from, to, signal, uploads, onBytes: this.#progress.bytes }, source)
+    const known = await copyFile(
+      { from, to, signal, uploads, buffers: this.#buffers, onBytes: this.#progress.bytes },
+      source,
+    )
     this.done.moved++
     this.done.movedBytes += known.size
     return known

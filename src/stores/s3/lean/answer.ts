@@ -20,24 +20,22 @@ export interface Expected {
 const header = (head: ResponseHead, name: string): string | undefined => head.headers.get(name)
 
 /** `whole`: the answer is the whole object; else what it says of checksums may be about the part. */
-export const infoOfHead = (head: ResponseHead, size: number, whole: boolean): ObjectInfo =>
-  infoOf(
-    {
-      ETag: header(head, 'etag'),
-      VersionId: header(head, 'x-amz-version-id'),
-      ServerSideEncryption: header(head, 'x-amz-server-side-encryption'),
-      SSECustomerAlgorithm: header(head, 'x-amz-server-side-encryption-customer-algorithm'),
-      ...(whole && {
-        ChecksumType: header(head, 'x-amz-checksum-type'),
-        ChecksumSHA256: header(head, 'x-amz-checksum-sha256'),
-        ChecksumSHA1: header(head, 'x-amz-checksum-sha1'),
-        ChecksumCRC32: header(head, 'x-amz-checksum-crc32'),
-        ChecksumCRC32C: header(head, 'x-amz-checksum-crc32c'),
-        ChecksumCRC64NVME: header(head, 'x-amz-checksum-crc64nvme'),
-      }),
-    },
-    size,
-  )
+export const infoOfHead = ({ headers }: ResponseHead, size: number, whole: boolean): ObjectInfo => {
+  const sum = (name: string) => (whole ? headers.get(`x-amz-checksum-${name}`) : undefined)
+  const answer = {
+    ETag: headers.get('etag'),
+    VersionId: headers.get('x-amz-version-id'),
+    ServerSideEncryption: headers.get('x-amz-server-side-encryption'),
+    SSECustomerAlgorithm: headers.get('x-amz-server-side-encryption-customer-algorithm'),
+    ChecksumType: sum('type'),
+    ChecksumSHA256: sum('sha256'),
+    ChecksumSHA1: sum('sha1'),
+    ChecksumCRC32: sum('crc32'),
+    ChecksumCRC32C: sum('crc32c'),
+    ChecksumCRC64NVME: sum('crc64nvme'),
+  }
+  return infoOf(answer, size)
+}
 
 /** Fails unless the head promises exactly the bytes that were asked for, of the state that was asked for. */
 export const checkAnswer = (expected: Expected, head: ResponseHead): ObjectInfo => {

@@ -72,17 +72,18 @@ export class Connection {
     return this.#exchanges > 1
   }
 
-  /** Sends a request and receives its answer; the promise settles when the last byte is through. */
-  exchange(request: Uint8Array[], receiver: Receiver): Promise<ResponseHead> {
+  /** Sends a request (texts have a character for each byte) and receives its answer; the promise settles when the last byte is through. */
+  exchange(request: (Uint8Array | string)[], receiver: Receiver): Promise<ResponseHead> {
     this.#exchanges++
     return new Promise((resolve, reject) => {
       if (!this.usable) return reject(networkError('ECONNRESET'))
       this.#current = { receiver, head: undefined, left: 0, resolve, reject }
       this.#socket.ref()
       this.#socket.setTimeout(this.#socket.connecting ? Math.min(10_000, this.#stall) : this.#stall)
-      this.#socket.cork()
-      for (const bytes of request) this.#socket.write(bytes)
-      this.#socket.uncork()
+      const several = request.length > 1
+      if (several) this.#socket.cork()
+      for (const part of request) this.#socket.write(part, 'latin1')
+      if (several) this.#socket.uncork()
     })
   }
 

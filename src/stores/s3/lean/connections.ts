@@ -1,3 +1,4 @@
+import { AbortListeners } from '../../../lib/abort-listeners.ts'
 import { Connection, type ConnectionOptions, type Receiver } from './connection.ts'
 import type { ResponseHead } from './response-head.ts'
 import type { Site } from './site.ts'
@@ -8,6 +9,7 @@ export class Connections {
   readonly #options: ConnectionOptions
   readonly #idle: Connection[] = []
   readonly #busy = new Set<Connection>()
+  readonly #aborts = new AbortListeners()
 
   constructor(site: Pick<Site, 'tls' | 'host' | 'port'>, options: ConnectionOptions) {
     this.#site = site
@@ -31,7 +33,7 @@ export class Connections {
    * over a new one. Fails with what the connection or the receiver fails with, or the signal's reason.
    */
   async exchange(
-    request: Uint8Array[],
+    request: (Uint8Array | string)[],
     receiver: Receiver,
     signal: AbortSignal | undefined,
     harmless: boolean,
@@ -49,13 +51,13 @@ export class Connections {
       signal?.throwIfAborted()
       const connection = this.take(fresh)
       const stop = () => connection.destroy(signal!.reason)
-      signal?.addEventListener('abort', stop, { once: true })
+      if (signal) this.#aborts.add(signal, stop)
       try {
         return await connection.exchange(request, watched)
       } catch (error) {
         if (fresh || !harmless || answered || !connection.servedBefore || signal?.aborted) throw error
       } finally {
-        signal?.removeEventListener('abort', stop)
+        if (signal) this.#aborts.remove(signal, stop)
         this.give(connection)
       }
     }

@@ -36,16 +36,11 @@ const verify = (lean: Lean, key: string, options: DownloadOptions, known: Object
       throw new StoreError('corrupt', `the bytes of ${where} differ from the checksum that the store holds`, key)
 }
 
-/** Puts bytes where they belong, before it returns. */
-const putInto = (target: Target) => {
-  if ('bytes' in target) return (chunk: Buffer, at: number) => target.bytes.set(chunk, at)
-  return (chunk: Buffer, at: number) => {
-    try {
-      for (let done = 0; done < chunk.length; )
-        done += writeSync(target.fd, chunk, done, chunk.length - done, at + done)
-    } catch (error) {
-      throw new LocalError('writing failed', { cause: error })
-    }
+const writeAll = (fd: number, bytes: Uint8Array): void => {
+  try {
+    for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at, bytes.length - at, at)
+  } catch (error) {
+    throw new LocalError('writing failed', { cause: error })
   }
 }
 
@@ -57,22 +52,21 @@ interface Job {
   arrived: (count: number) => void
 }
 
-const pinOf = ({ version, ifMatch }: DownloadOptions) => ({ version, ifMatch })
-
-/** A small object: one request, hashed here. */
+/** A small object: one request, hashed here out of memory, and only then written where it belongs. */
 const small = async ({ lean, key, target, options, arrived }: Job): Promise<Transferred> => {
-  const { size, signal } = options
-  const put = putInto(target)
-  const parts: Buffer[] = []
+  const { size, version, ifMatch, signal } = options
+  const bytes = 'bytes' in target ? target.bytes : lean.buffers.take(size)
   const take = (chunk: Buffer, at: number) => {
-    put(chunk, at)
-    if (!('bytes' in target)) parts.push(Buffer.from(chunk))
+    bytes.set(chunk, at)
     arrived(chunk.length)
   }
-  const info = await fetchStretch(lean, { key, size, ...pinOf(options), start: 0, end: size, into: { take }, signal })
-  const bytes = 'bytes' in target ? target.bytes : parts.length === 1 ? parts[0]! : Buffer.concat(parts)
+  const info = await fetchStretch(lean, { key, size, version, ifMatch, start: 0, end: size, into: { take }, signal })
   const sums = lean.summer.of(bytes, algorithmsFor(options, info.checksums))
   verify(lean, key, options, info.checksums, sums)
+  if ('fd' in target) {
+    writeAll(target.fd, bytes)
+    lean.buffers.give(bytes as Buffer)
+  }
   return { info, sha256: sums.sha256! }
 }
 

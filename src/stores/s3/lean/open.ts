@@ -1,3 +1,4 @@
+import { Buffers } from '../../../lib/buffers.ts'
 import type { Concurrency } from '../../concurrency.ts'
 import { FileHashes } from '../../hashing/file-hashes.ts'
 import { Summer } from '../../hashing/sums.ts'
@@ -63,6 +64,7 @@ export class LeanPath {
       hashes: new FileHashes(),
       threads: new FetchThreads({ site, ca, stall }),
       partBuffers: new PartBuffers(),
+      buffers: new Buffers(),
       summer: new Summer(),
       head,
     }

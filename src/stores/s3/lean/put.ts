@@ -4,8 +4,9 @@ import { TransientError, withRetry } from '../../retry.ts'
 import { putObject } from '../put.ts'
 import { ordinaryPart, type Part, type PartBytes, type Sender, type Upload } from '../upload.ts'
 import { infoOfHead } from './answer.ts'
+import type { LeanRequest } from './request-text.ts'
 import { NotUnderstood, type ResponseHead } from './response-head.ts'
-import { type Lean, type LeanRequest, send } from './send.ts'
+import { type Lean, send } from './send.ts'
 import { encode } from './sigv4.ts'
 
 const conditions = (options: PutOptions): Record<string, string> => ({

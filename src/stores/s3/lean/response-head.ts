@@ -22,8 +22,8 @@ export class NotUnderstood extends Error {
 
 const longest = 32 * 1024
 const end = Buffer.from('\r\n\r\n')
-const statusLine = /^HTTP\/1\.1 ([1-5]\d\d)(?: [\t\x20-\x7e\x80-\xff]*)?$/
-const field = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):[\t ]*([\t\x20-\x7e\x80-\xff]*)$/
+const statusLine = /^HTTP\/1\.1 [1-5]\d\d(?: [\t\x20-\x7e\x80-\xff]*)?$/
+const field = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t\x20-\x7e\x80-\xff]*$/
 /** What these say twice, a smuggler may have said. */
 const once = new Set(['content-length', 'content-range', 'transfer-encoding', 'etag', 'x-amz-version-id'])
 
@@ -34,24 +34,32 @@ const lengthOf = (headers: Map<string, string>): number | undefined => {
   return Number(said)
 }
 
+const addField = (headers: Map<string, string>, line: string): void => {
+  if (!field.test(line)) throw new NotUnderstood('a header line')
+  const colon = line.indexOf(':')
+  const name = line.slice(0, colon).toLowerCase()
+  const value = line.slice(colon + 1).trim()
+  const before = headers.get(name)
+  if (before !== undefined && once.has(name)) throw new NotUnderstood(`${name} twice`)
+  headers.set(name, before === undefined ? value : `${before}, ${value}`)
+}
+
 /** Parses a whole head, without the empty line that ends it. */
 export const parseHead = (text: string): ResponseHead => {
-  const [first, ...lines] = text.split('\r\n')
-  const status = statusLine.exec(first!)?.[1]
-  if (status === undefined) throw new NotUnderstood('the status line')
+  let end = text.indexOf('\r\n')
+  const first = end < 0 ? text : text.slice(0, end)
+  if (!statusLine.test(first)) throw new NotUnderstood('the status line')
+  const status = Number(first.slice(9, 12))
   const headers = new Map<string, string>()
-  for (const line of lines) {
-    const match = field.exec(line)
-    if (match === null) throw new NotUnderstood('a header line')
-    const name = match[1]!.toLowerCase()
-    const value = match[2]!.trimEnd()
-    const before = headers.get(name)
-    if (before !== undefined && once.has(name)) throw new NotUnderstood(`${name} twice`)
-    headers.set(name, before === undefined ? value : `${before}, ${value}`)
+  while (end >= 0) {
+    const start = end + 2
+    end = text.indexOf('\r\n', start)
+    addField(headers, end < 0 ? text.slice(start) : text.slice(start, end))
   }
   const length = lengthOf(headers)
-  const keepAlive = length !== undefined && !/\b(close|upgrade)\b/i.test(headers.get('connection') ?? '')
-  return { status: Number(status), headers, length, keepAlive }
+  const connection = headers.get('connection')
+  const keepAlive = length !== undefined && (connection === undefined || !/\b(close|upgrade)\b/i.test(connection))
+  return { status, headers, length, keepAlive }
 }
 
 /** Puts a head together from the pieces in which it arrives. */

@@ -1,18 +1,20 @@
+import type { Buffers } from '../../../lib/buffers.ts'
 import type { Concurrency } from '../../concurrency.ts'
 import type { CallContext } from '../../failures.ts'
 import type { FileHashes } from '../../hashing/file-hashes.ts'
 import type { Summer } from '../../hashing/sums.ts'
-import { type ObjectStore, StoreError } from '../../object-store.ts'
+import type { ObjectStore } from '../../object-store.ts'
 import { TransientError } from '../../retry.ts'
-import type { AccessKeys, Identity } from '../credentials.ts'
+import type { Identity } from '../credentials.ts'
 import type { S3Deps } from '../deps.ts'
 import { translate } from '../errors.ts'
 import type { Receiver } from './connection.ts'
 import type { Connections } from './connections.ts'
 import { LocalError } from './local-error.ts'
 import type { PartBuffers } from './part-buffers.ts'
+import { type LeanRequest, requestText } from './request-text.ts'
 import { NotUnderstood, type ResponseHead } from './response-head.ts'
-import { encode, type Signer, timestamp } from './sigv4.ts'
+import type { Signer } from './sigv4.ts'
 import type { Site } from './site.ts'
 import type { FetchThreads } from './threads/fetch-threads.ts'
 
@@ -29,60 +31,21 @@ export interface Lean {
   /** Of downloads. */
   threads: FetchThreads
   partBuffers: PartBuffers
+  /** For small objects on their way. */
+  buffers: Buffers
   summer: Summer
   head: ObjectStore['head']
 }
 
-export interface LeanRequest {
-  method: 'GET' | 'HEAD' | 'PUT'
-  /** Empty: the request is about the bucket. */
-  key: string
-  /** For sentences; reading or writing objects if absent. */
-  doing?: string
-  /** Percent-encoded, its parameters in order. */
-  query: string
-  /** Lower-case names. */
-  headers: Record<string, string>
-  /** sha256 of the body. */
-  payload: string
-  body?: Uint8Array
-  /** What a refused condition (412) means; without it, the ordinary client finds out. */
-  onPrecondition?: 'exists' | 'changed' | undefined
-}
-
 const transient = new Set([408, 429, 500, 502, 503, 504])
 const overload = new Set([429, 503])
-
-const bytesOf = (lean: Lean, request: LeanRequest, keys: AccessKeys | undefined): Buffer => {
-  const path = lean.site.path + request.key.split('/').map(encode).join('/')
-  const now = timestamp(Date.now() + lean.s3.clockOffset())
-  const headers: Record<string, string> = { ...request.headers, host: lean.site.authority }
-  if (keys !== undefined) {
-    headers['x-amz-content-sha256'] = request.payload
-    headers['x-amz-date'] = now
-    if (keys.sessionToken) headers['x-amz-security-token'] = keys.sessionToken
-  }
-  const sorted = Object.entries(headers).sort(([a], [b]) => (a < b ? -1 : 1))
-  let text = `${request.method} ${path}${request.query === '' ? '' : `?${request.query}`} HTTP/1.1\r\n`
-  for (const [name, value] of sorted) {
-    // No header that we make has one; what a caller names might.
-    if (/[\r\n]/.test(value)) throw new StoreError('invalid', `a value for ${name} with a line break`, request.key)
-    text += `${name}: ${value}\r\n`
-  }
-  if (keys !== undefined) {
-    const unsigned = { method: request.method, path, query: request.query, headers: sorted, payload: request.payload }
-    text += `authorization: ${lean.signer.authorization(unsigned, keys, now)}\r\n`
-  }
-  if (request.body) text += `content-length: ${request.body.length}\r\n`
-  return Buffer.from(`${text}\r\n`, 'latin1')
-}
 
 /**
  * How an exchange is made: over a connection of this thread, or by another one, which puts the bytes where they belong itself and hands none of them to
  * the receiver.
  */
 export type Carrier = (
-  request: Uint8Array[],
+  request: (Uint8Array | string)[],
   receiver: Receiver,
   signal: AbortSignal | undefined,
 ) => Promise<ResponseHead>
@@ -135,8 +98,8 @@ export const send = async (
     bodiless: method === 'HEAD',
   }
   const work = async () => {
-    const out: Uint8Array[] = [bytesOf(lean, request, await lean.identity.keys())]
-    if (request.body?.length) out.push(request.body)
+    const text = requestText(lean, request, await lean.identity.keys(), Date.now() + lean.s3.clockOffset())
+    const out = request.body?.length ? [text, request.body] : [text]
     const head = await carry(out, wary, signal)
     return { head, bytes: failure ? 0 : (head.length ?? 0) + (request.body?.length ?? 0) }
   }

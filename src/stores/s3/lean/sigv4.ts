@@ -24,20 +24,32 @@ const blockBytes = 64
 
 /** HMAC-SHA256 with a key that is prepared once: for short texts Node's own takes several times as long, most of it over the key. */
 class Hmac {
-  readonly #inner: Buffer
-  readonly #outer: Buffer
+  readonly #inner = Buffer.alloc(4096)
+  readonly #outer = Buffer.alloc(blockBytes + 32)
 
   constructor(key: string | Buffer) {
     const bytes = Buffer.from(key)
     const block = Buffer.alloc(blockBytes)
     ;(bytes.length > blockBytes ? hash('sha256', bytes, 'buffer') : bytes).copy(block)
-    this.#inner = Buffer.from(block.map((byte) => byte ^ 0x36))
-    this.#outer = Buffer.from(block.map((byte) => byte ^ 0x5c))
+    for (let i = 0; i < blockBytes; i++) {
+      this.#inner[i] = block[i]! ^ 0x36
+      this.#outer[i] = block[i]! ^ 0x5c
+    }
   }
 
+  /** Of a text of at most 1,000 characters. */
   sign(text: string): Buffer {
-    const inner = hash('sha256', Buffer.concat([this.#inner, Buffer.from(text)]), 'buffer')
-    return hash('sha256', Buffer.concat([this.#outer, inner]), 'buffer')
+    return hash('sha256', this.#prepare(text), 'buffer')
+  }
+
+  signHex(text: string): string {
+    return hash('sha256', this.#prepare(text), 'hex')
+  }
+
+  #prepare(text: string): Buffer {
+    const end = blockBytes + this.#inner.write(text, blockBytes)
+    hash('sha256', this.#inner.subarray(0, end), 'buffer').copy(this.#outer, blockBytes)
+    return this.#outer
   }
 }
 
@@ -56,6 +68,8 @@ export class Signer {
   readonly #region: string
   readonly #service: string
   #kept: { day: string; secret: string; key: Hmac } | undefined
+  #second = 0
+  #time = ''
 
   constructor(region: string, service: string) {
     this.#region = region
@@ -70,19 +84,26 @@ export class Signer {
     return key
   }
 
+  /** `timestamp`, made once a second. */
+  time(milliseconds: number): string {
+    const second = Math.floor(milliseconds / 1000)
+    if (second !== this.#second) [this.#second, this.#time] = [second, timestamp(milliseconds)]
+    return this.#time
+  }
+
   /** The value of the header `authorization`. `time`: as in the header x-amz-date. */
   authorization(request: Unsigned, keys: SigningKeys, time: string): string {
     const day = time.slice(0, 8)
     let fields = ''
     let names = ''
-    for (const [name, value] of request.headers) {
-      fields += `${name}:${value}\n`
-      names += names === '' ? name : `;${name}`
+    for (const header of request.headers) {
+      fields += `${header[0]}:${header[1]}\n`
+      names += names === '' ? header[0] : `;${header[0]}`
     }
     const canonical = `${request.method}\n${request.path}\n${request.query}\n${fields}\n${names}\n${request.payload}`
     const scope = `${day}/${this.#region}/${this.#service}/aws4_request`
     const text = `AWS4-HMAC-SHA256\n${time}\n${scope}\n${hash('sha256', canonical, 'hex')}`
-    const signature = this.#dayKey(day, keys.secretAccessKey).sign(text).toString('hex')
+    const signature = this.#dayKey(day, keys.secretAccessKey).signHex(text)
     return `AWS4-HMAC-SHA256 Credential=${keys.accessKeyId}/${scope}, SignedHeaders=${names}, Signature=${signature}`
   }
 }

@@ -1,8 +1,9 @@
 import type { ObjectInfo } from '../../object-store.ts'
 import { pause, TransientError } from '../../retry.ts'
 import { checkAnswer, type Expected } from './answer.ts'
+import type { LeanRequest } from './request-text.ts'
 import type { ResponseHead } from './response-head.ts'
-import { type Lean, type LeanRequest, send } from './send.ts'
+import { type Lean, send } from './send.ts'
 import { emptyPayload, encode } from './sigv4.ts'
 import type { ThreadFile } from './threads/fetch-threads.ts'
 

@@ -18,7 +18,7 @@ export type ToFetcher =
   | { do: 'finish'; id: number; file: number; size: number }
   | { do: 'abandon'; id: number; file: number }
   /** One exchange, whose bytes go into the file from `expected.at` on. */
-  | { do: 'get'; id: number; file: number; fd: number; request: Uint8Array[]; expected: Expected }
+  | { do: 'get'; id: number; file: number; fd: number; request: (Uint8Array | string)[]; expected: Expected }
   | { do: 'stop'; id: number }
 
 /** Where something went wrong, and how: errors lose what makes them typed on the way between threads. */
