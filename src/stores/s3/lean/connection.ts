@@ -1,5 +1,5 @@
 import { connect, isIP, type OnReadOpts, type Socket } from 'node:net'
-import { connect as connectTls } from 'node:tls'
+import { connect as connectTls, type SecureContext } from 'node:tls'
 import { HeadReader, NotUnderstood, type ResponseHead } from './response-head.ts'
 import type { Site } from './site.ts'
 
@@ -14,7 +14,6 @@ export interface Receiver {
 }
 
 export interface ConnectionOptions {
-  ca?: string[] | undefined
   /** Milliseconds without a byte in either direction after which the connection counts as dead. */
   stall: number
 }
@@ -42,7 +41,12 @@ export class Connection {
   #exchanges = 0
   #open = true
 
-  constructor(site: Pick<Site, 'tls' | 'host' | 'port'>, options: ConnectionOptions) {
+  /** `secure`: of a site with TLS; one for all connections, since reading the authorities takes long. */
+  constructor(
+    site: Pick<Site, 'tls' | 'host' | 'port'>,
+    options: ConnectionOptions,
+    secure: SecureContext | undefined,
+  ) {
     const { host, port } = site
     this.#stall = options.stall
     const onread: OnReadOpts = {
@@ -53,7 +57,14 @@ export class Connection {
       },
     }
     const name = isIP(host) === 0 ? { servername: host } : {}
-    const tls = { host, port, onread, ...name, ...(options.ca ? { ca: options.ca } : {}), ALPNProtocols: ['http/1.1'] }
+    const tls = {
+      host,
+      port,
+      onread,
+      ...name,
+      ...(secure ? { secureContext: secure } : {}),
+      ALPNProtocols: ['http/1.1'],
+    }
     this.#socket = site.tls ? connectTls(tls) : connect({ host, port, onread, noDelay: true })
     this.#socket.setTimeout(Math.min(10_000, options.stall))
     this.#socket.once(site.tls ? 'secureConnect' : 'connect', () => this.#socket.setTimeout(this.#stall))

@@ -1,17 +1,24 @@
+import { createSecureContext, type SecureContext } from 'node:tls'
 import { AbortListeners } from '../../../lib/abort-listeners.ts'
 import { Connection, type ConnectionOptions, type Receiver } from './connection.ts'
 import type { ResponseHead } from './response-head.ts'
 import type { Site } from './site.ts'
 
+export interface ConnectionsOptions extends ConnectionOptions {
+  /** All authorities to trust, as PEM; the usual ones if absent. */
+  ca?: string[] | undefined
+}
+
 /** Connections to one site, used again while they last. How many there are at once is up to the caller. */
 export class Connections {
   readonly #site: Pick<Site, 'tls' | 'host' | 'port'>
-  readonly #options: ConnectionOptions
+  readonly #options: ConnectionsOptions
+  #secure: SecureContext | undefined
   readonly #idle: Connection[] = []
   readonly #busy = new Set<Connection>()
   readonly #aborts = new AbortListeners()
 
-  constructor(site: Pick<Site, 'tls' | 'host' | 'port'>, options: ConnectionOptions) {
+  constructor(site: Pick<Site, 'tls' | 'host' | 'port'>, options: ConnectionsOptions) {
     this.#site = site
     this.#options = options
   }
@@ -23,9 +30,15 @@ export class Connections {
       found = this.#idle.pop()
       if (found === undefined) break
     }
-    const connection = found ?? new Connection(this.#site, this.#options)
+    const connection = found ?? this.#open()
     this.#busy.add(connection)
     return connection
+  }
+
+  #open(): Connection {
+    const { ca } = this.#options
+    if (this.#site.tls) this.#secure ??= createSecureContext(ca ? { ca } : {})
+    return new Connection(this.#site, this.#options, this.#secure)
   }
 
   /**

@@ -6,6 +6,7 @@ import { checkAnswer } from '../answer.ts'
 import { Connections } from '../connections.ts'
 import { LocalError } from '../local-error.ts'
 import { NotUnderstood, type ResponseHead } from '../response-head.ts'
+import { Gather } from './gather.ts'
 import { InOrder } from './in-order.ts'
 import type { Failure, Fetched, FromFetcher, ThreadOptions, ToFetcher } from './messages.ts'
 
@@ -64,6 +65,17 @@ const get = async ({ id, file, fd, request, expected }: Extract<ToFetcher, { do:
   let toldAt = performance.now()
   let head: ResponseHead | undefined
   let taken = false
+  const pieces = new Gather((piece) => {
+    local(() => {
+      write(fd, piece, at)
+      sums?.wrote(at, piece)
+    })
+    at += piece.length
+    const now = performance.now()
+    if (now - toldAt < tellEvery) return
+    tell({ id, count: at - told })
+    ;[told, toldAt] = [at, now]
+  })
   const receiver = {
     begin: (found: ResponseHead) => {
       head = found
@@ -75,23 +87,19 @@ const get = async ({ id, file, fd, request, expected }: Extract<ToFetcher, { do:
       }
       return taken
     },
-    data: (chunk: Buffer) => {
-      local(() => {
-        write(fd, chunk, at)
-        sums?.wrote(at, chunk)
-      })
-      at += chunk.length
-      const now = performance.now()
-      if (now - toldAt < tellEvery) return
-      tell({ id, count: at - told })
-      ;[told, toldAt] = [at, now]
-    },
+    data: (chunk: Buffer) => pieces.take(chunk),
   }
   let failure: Failure | undefined
   try {
     await connections.exchange(request, receiver, stop.signal, true)
   } catch (error) {
     failure = failureOf(error, stop.signal)
+  }
+  try {
+    // What came before it broke has come.
+    pieces.flush()
+  } catch (error) {
+    failure ??= failureOf(error, stop.signal)
   }
   running.delete(id)
   const now = performance.eventLoopUtilization()

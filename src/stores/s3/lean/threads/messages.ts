@@ -1,11 +1,11 @@
 import type { Algorithm, Sums } from '../../../hashing/sums.ts'
 import type { Expected } from '../answer.ts'
-import type { ConnectionOptions } from '../connection.ts'
+import type { ConnectionsOptions } from '../connections.ts'
 import type { ResponseHead } from '../response-head.ts'
 import type { Site } from '../site.ts'
 
 /** What a thread is started with. */
-export interface ThreadOptions extends ConnectionOptions {
+export interface ThreadOptions extends ConnectionsOptions {
   site: Site
 }
 
