@@ -246,7 +246,7 @@ describe('what Google Cloud Storage says', () => {
     expect(requests[0]?.path).toContain('ifGenerationMatch=0')
     for (const { path } of requests.slice(1))
       expect(path).toMatch(/^\/behind\/a\/path\/upload\/.*upload_id=SECRET-SESSION$/)
-    expect(requests.at(-1)?.headers['x-goog-hash']).toMatch(/^md5=/)
+    expect(requests.at(-1)?.headers['x-goog-hash']).toMatch(/^crc32c=/)
 
     answers = [() => ({ headers: { location: session } }), () => refusal(410, 'gone')]
     const gone = await store.upload('k', bytes.length, rangesOf(bytes)).catch((thrown: Error) => thrown)

@@ -1,9 +1,9 @@
-import { uploadByStream } from '../by-stream.ts'
 import { FileHashes } from '../hashing/file-hashes.ts'
 import { Summer } from '../hashing/sums.ts'
 import { type ObjectStore, StoreError } from '../object-store.ts'
 import { probeStore } from '../probe.ts'
 import { defaultRetryPolicy, type RetryPolicy } from '../retry.ts'
+import { PartBuffers } from '../s3/lean/part-buffers.ts'
 import { type GcsAddress, type GcsDeps, openClient } from './client.ts'
 import { downloadObject } from './download.ts'
 import { getObject, readerOf } from './get.ts'
@@ -13,7 +13,7 @@ import { listObjects } from './list.ts'
 import { putObject } from './put.ts'
 import { callSdk, headObject, openSdk } from './sdk.ts'
 import { fetchStretch, type Stretch } from './stretch.ts'
-import { oneRequest, uploadObject, uploadSmall } from './upload.ts'
+import { uploadFile, uploadObject } from './upload.ts'
 
 export interface GcsStoreOptions {
   credentials: CredentialSource
@@ -59,6 +59,7 @@ export const openGcsStore = async (address: GcsAddress, options: GcsStoreOptions
   const reader = readerOf(deps)
   const fetch = (stretch: Stretch) => fetchStretch(deps, client.lines, stretch)
   const hashes = new FileHashes()
+  const uploads = { deps, buffers: new PartBuffers(), hashes }
 
   const head: ObjectStore['head'] = (key, how) => headObject(deps, key, how)
 
@@ -70,9 +71,8 @@ export const openGcsStore = async (address: GcsAddress, options: GcsStoreOptions
     get: (key, getOptions) => getObject(deps, key, getOptions),
     download: (key, target, how) => downloadObject({ reader, fetch, head, hashes }, key, target, how),
     put: (key, bytes, putOptions) => putObject(deps, key, bytes, putOptions),
-    upload: (key, size, open, putOptions) => uploadObject(deps, key, size, open, putOptions),
-    uploadFile: (key, fd, how) =>
-      how.size > oneRequest ? uploadByStream(store, key, fd, how) : uploadSmall(deps, key, fd, how),
+    upload: (key, size, open, putOptions) => uploadObject(uploads, key, size, open, putOptions),
+    uploadFile: (key, fd, how) => uploadFile(uploads, key, fd, how),
     async remove(keys, signal) {
       for (let i = 0; i < keys.length; i += deletesInFlight)
         await Promise.all(keys.slice(i, i + deletesInFlight).map((key) => removeOne(deps, key, signal)))

@@ -1,7 +1,9 @@
-import { createHash, type Hash, hash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { read } from 'node:fs'
 import type { Readable } from 'node:stream'
 import { promisify } from 'node:util'
+import type { FileHashes } from '../hashing/file-hashes.ts'
+import type { Sums } from '../hashing/sums.ts'
 import {
   type ObjectInfo,
   type PutOptions,
@@ -11,13 +13,14 @@ import {
 } from '../object-store.ts'
 import { readExactly } from '../read-exactly.ts'
 import { TransientError, withRetry } from '../retry.ts'
+import type { PartBuffers } from '../s3/lean/part-buffers.ts'
 import { type Answer, type GcsDeps, header, refusal, textOf } from './client.ts'
 import { HttpError } from './errors.ts'
 import { infoOfResource, type ObjectResource } from './info.ts'
 import { damaged, sendWhole, takeBack, uploadQuery, writeFailure } from './put.ts'
 
 /** Up to this size an object goes in one request. */
-export const oneRequest = 8 * 1024 * 1024
+const oneRequest = 8 * 1024 * 1024
 /** A piece of a bigger one, kept in memory until the store has it: a multiple of 256 KiB, as the protocol asks. */
 const pieceBytes = 16 * 1024 * 1024
 
@@ -29,6 +32,28 @@ interface Upload {
   session: string
   options: PutOptions
   signal: AbortSignal
+  onBytes: ((count: number) => void) | undefined
+}
+
+/** Bytes in memory until `release`. */
+interface Piece {
+  bytes: Uint8Array
+  release(): void
+}
+
+/** Where the pieces of an object come from, one after the other. */
+interface Pieces {
+  next(offset: number, length: number): Promise<Piece>
+  /** Of all, once the last one is read: the crc32c among them. */
+  sums(): Promise<Sums>
+}
+
+/** What uploads to a bucket work with. */
+export interface Uploads {
+  deps: GcsDeps
+  /** The pieces of all uploads of a store are in here. */
+  buffers: PartBuffers
+  hashes: FileHashes
 }
 
 /** Only path and query: the server may name a host that this client does not reach it by. */
@@ -120,40 +145,65 @@ const sendPiece = async (u: Upload, at: number, piece: Uint8Array, sums: string 
   })
 }
 
-const sendAll = async (u: Upload, open: (offset: number, length: number) => Readable): Promise<ObjectInfo> => {
-  const hash: Hash = createHash('md5')
-  const read = (at: number) => {
-    const length = Math.min(pieceBytes, u.size - at)
-    return readExactly(open(at, length), length, u.key)
-  }
-  let next = read(0)
-  for (let at = 0; ; at += pieceBytes) {
-    const piece = await next
-    hash.update(piece)
-    const end = at + piece.length
-    const sums = end === u.size ? `md5=${hash.copy().digest('base64')}` : undefined
-    if (end < u.size) {
-      next = read(end)
-      // Seen when it is its turn.
-      next.catch(() => {})
+/** Sends piece by piece; the next one is read meanwhile. */
+const sendAll = async (u: Upload, pieces: Pieces): Promise<{ info: ObjectInfo; sums: Sums }> => {
+  const read = (at: number) => pieces.next(at, Math.min(pieceBytes, u.size - at))
+  let next: Promise<Piece> | undefined = read(0)
+  try {
+    for (let at = 0; ; at += pieceBytes) {
+      const { bytes, release } = await next
+      next = undefined
+      try {
+        const end = at + bytes.length
+        const sums = end === u.size ? await pieces.sums() : undefined
+        if (sums === undefined) next = read(end)
+        // Seen when it is its turn.
+        next?.catch(() => {})
+        const standing = await sendPiece(u, at, bytes, sums && hashHeader(sums))
+        u.onBytes?.(bytes.length)
+        if ('done' in standing) return { info: await checkSum(u, standing.done, sums), sums: sums ?? {} }
+        if (next === undefined) throw damaged(u.deps, u.key)
+      } finally {
+        release()
+      }
     }
-    const standing = await sendPiece(u, at, piece, sums)
-    if ('done' in standing) return checkSum(u, standing.done, hash)
-    if (end === u.size) throw damaged(u.deps, u.key)
+  } finally {
+    await next?.then(({ release }) => release()).catch(() => {})
   }
 }
 
+const hashHeader = ({ crc32c = '' }: Sums): string => `crc32c=${Buffer.from(crc32c, 'hex').toString('base64')}`
+
 /** Whether the object that came of it is what was sent; if not, it is taken away again. */
-const checkSum = async (u: Upload, info: ObjectInfo, hash: Hash): Promise<ObjectInfo> => {
-  const recorded = info.checksums?.md5
-  if (info.size === u.size && (recorded === undefined || recorded === hash.digest('hex'))) return info
+const checkSum = async (u: Upload, info: ObjectInfo, sums: Sums | undefined): Promise<ObjectInfo> => {
+  const recorded = info.checksums?.crc32c
+  if (info.size === u.size && (recorded === undefined || recorded === sums?.crc32c)) return info
   await takeBack(u.deps, u.key, info)
   throw damaged(u.deps, u.key)
 }
 
-/** Anything above some megabytes goes piece by piece in a resumable session, which is given up when something goes wrong. */
-export const uploadObject = async (
+/** A resumable session, which is given up when something goes wrong. */
+const uploadPieces = async (
   deps: GcsDeps,
+  key: string,
+  pieces: Pieces,
+  { size, onBytes, ...options }: UploadFileOptions,
+): Promise<{ info: ObjectInfo; sums: Sums }> => {
+  const stop = new AbortController()
+  const signal = options.signal ? AbortSignal.any([options.signal, stop.signal]) : stop.signal
+  const session = await begin(deps, key, size, options, signal)
+  try {
+    return await sendAll({ deps, key, size, session, options, signal, onBytes }, pieces)
+  } catch (error) {
+    stop.abort()
+    await giveUp(deps, session)
+    throw error
+  }
+}
+
+/** Anything above some megabytes goes piece by piece. */
+export const uploadObject = async (
+  { deps, buffers }: Uploads,
   key: string,
   size: number,
   open: (offset: number, length: number) => Readable,
@@ -163,15 +213,52 @@ export const uploadObject = async (
     const bytes = size === 0 ? new Uint8Array() : await readExactly(open(0, size), size, key)
     return sendWhole(deps, key, bytes, options)
   }
-  const stop = new AbortController()
-  const signal = options.signal ? AbortSignal.any([options.signal, stop.signal]) : stop.signal
-  const session = await begin(deps, key, size, options, signal)
+  const crc32c = deps.summer.start('crc32c')
+  const next = async (offset: number, length: number): Promise<Piece> => {
+    const memory = await buffers.take(length)
+    const release = () => buffers.give(memory)
+    try {
+      const bytes = await readExactly(open(offset, length), length, key, Buffer.from(memory))
+      crc32c.update(bytes)
+      return { bytes, release }
+    } catch (error) {
+      release()
+      throw error
+    }
+  }
+  const sums = async () => ({ crc32c: crc32c.hex() })
+  return (await uploadPieces(deps, key, { next, sums }, { ...options, size })).info
+}
+
+const shorter = (deps: GcsDeps, key: string) =>
+  new StoreError('changed', `what is uploaded to ${deps.name}/${key} is shorter than it was`, key)
+
+/** `uploadFile`: a small file in one request; of a bigger one, another thread reads and sums up the pieces. */
+export const uploadFile = async (
+  { deps, buffers, hashes }: Uploads,
+  key: string,
+  fd: number,
+  options: UploadFileOptions,
+): Promise<Transferred> => {
+  options.signal?.throwIfAborted()
+  if (options.size <= oneRequest) return uploadSmall(deps, key, fd, options)
+  const file = hashes.file(fd, ['sha256', 'crc32c'])
+  const next = async (offset: number, length: number): Promise<Piece> => {
+    const empty = await buffers.take(length)
+    const { buffer, count } = await file.read(offset, empty).catch((error) => {
+      buffers.lost(length)
+      throw error
+    })
+    const release = () => buffers.give(buffer)
+    if (count === length) return { bytes: Buffer.from(buffer), release }
+    release()
+    throw shorter(deps, key)
+  }
   try {
-    return await sendAll({ deps, key, size, session, options, signal }, open)
-  } catch (error) {
-    stop.abort()
-    await giveUp(deps, session)
-    throw error
+    const { info, sums } = await uploadPieces(deps, key, { next, sums: () => file.finish(options.size) }, options)
+    return { info, sha256: sums.sha256! }
+  } finally {
+    await file.abandon()
   }
 }
 
@@ -185,8 +272,8 @@ const giveUp = async (deps: GcsDeps, session: string): Promise<void> => {
 
 const readAt = promisify(read)
 
-/** `uploadFile` of what goes in one request. */
-export const uploadSmall = async (
+/** What goes in one request. */
+const uploadSmall = async (
   deps: GcsDeps,
   key: string,
   fd: number,
@@ -196,8 +283,7 @@ export const uploadSmall = async (
   const bytes = Buffer.allocUnsafe(size)
   for (let at = 0; at < size; ) {
     const { bytesRead } = await readAt(fd, bytes, at, size - at, at)
-    if (bytesRead === 0)
-      throw new StoreError('changed', `what is uploaded to ${deps.name}/${key} is shorter than it was`, key)
+    if (bytesRead === 0) throw shorter(deps, key)
     at += bytesRead
   }
   const info = await sendWhole(deps, key, bytes, options)
