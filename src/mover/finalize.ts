@@ -44,6 +44,8 @@ const bringIn = async (deps: MoveDeps, output: Output): Promise<Brought> => {
   await collectOutput(output, mergeJournals(store, attempts, signal), writer, deps.progress, signal)
   const journal = () => readJournal(store, writer.keys, signal)
   await checkQuiet(output.data, journal(), signal)
+  // Once more: the start of an upload may have been on its way when the attempt that sent it was killed.
+  await store.abortUploads(dataPrefix(prefix, sequence), signal)
   return { journal, strays: await checkPlaced(output, journal(), signal) }
 }
 

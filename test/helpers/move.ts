@@ -22,7 +22,9 @@ export interface Moving {
   stop(): Promise<void>
 }
 
-export const startMoving = async (server: S3Server): Promise<Moving> => {
+export const startMoving = async (
+  server: Pick<S3Server, 'endpoint' | 'region' | 'accessKey' | 'secretKey'>,
+): Promise<Moving> => {
   const dir = await mkdtemp(join(tmpdir(), 'granary-moving-'))
   const credentialsDir = join(dir, 'credentials')
   await mkdir(join(credentialsDir, 's3'), { recursive: true })
