@@ -44,7 +44,8 @@ export const sourcesOf = ({ metadata, spec, status }: DatasetVersion): Edge[] =>
   return [...began, ...read]
 }
 
-const maker = ({ spec, status }: DatasetVersion): string | undefined => {
+/** What made a version, in words. */
+export const maker = ({ spec, status }: DatasetVersion): string | undefined => {
   const { kind, name, source } = status?.producedBy ?? {}
   if (kind === 'Sync') return `sync of ${source}`
   if (spec.from?.source !== undefined) return 'source'

@@ -64,7 +64,9 @@ describe('bad luck with writers', () => {
     expect(committed.status?.files).toBe(1)
     // Nobody commits the other one: it goes when its Dataset says, and not without a word before.
     await world.expectPhase('brief-v1', 'Expired')
-    expect((await world.events('brief-v1')).join('\n')).toContain('ExpiresSoon')
+    await until('the event that announced it', async () =>
+      (await world.events('brief-v1')).some((event) => event.startsWith('ExpiresSoon: ')),
+    )
   })
 
   test('a Job deleted while it runs: Uncommitted; a person sees and abandons it by name', async () => {

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { emptyBucket, getObject, listKeys, putObject } from '../../scripts/lib/objects.ts'
+import { until } from '../../scripts/lib/session.ts'
 import { Claim, Dataset, DatasetVersion } from '../../src/api/kinds.ts'
 import { claim, dataset, openWorld, type World } from './world.ts'
 
@@ -68,8 +69,10 @@ describe('data of two teams', () => {
     await team(`=${owner.namespace}`)
     await Promise.all(['late', 'later'].map((name) => reader.expectBound(name)))
     // One volume is filled for others at once: one of the two waited for that.
-    const told = await Promise.all(['late', 'later'].map((name) => reader.events(name)))
-    expect(told.flat().join('\n')).toContain('FillsLimited: ')
+    await until('the event that one had to wait', async () => {
+      const told = await Promise.all(['late', 'later'].map((name) => reader.events(name)))
+      return told.flat().some((event) => event.startsWith('FillsLimited: '))
+    })
   })
 
   test('what a Job makes of it is written back to the source, and the next look finds nothing new', async () => {

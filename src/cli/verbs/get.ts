@@ -4,6 +4,7 @@ import type { DatasetVersion } from '../../api/dataset-version.ts'
 import type { Condition } from '../../api/meta.ts'
 import type { Run } from '../command.ts'
 import { CommandError, exit } from '../exit.ts'
+import { maker } from '../lineage.ts'
 import { findVersion, followAlias, getDataset, readRef } from '../lookup.ts'
 import { facts, show, table } from '../print.ts'
 
@@ -42,8 +43,9 @@ const describeDataset = (dataset: Dataset, owner: Dataset): string => {
   return text + conditionTable(status?.conditions)
 }
 
-const describeVersion = (ref: string, { metadata, spec, status = {} }: DatasetVersion): string => {
-  const producer = status.producedBy === undefined ? undefined : `${status.producedBy.kind} ${status.producedBy.name}`
+const describeVersion = (ref: string, version: DatasetVersion): string => {
+  const { metadata, spec, status = {} } = version
+  const made = maker(version)
   const text = facts([
     ['Version', ref],
     ['Object', metadata.name],
@@ -53,7 +55,7 @@ const describeVersion = (ref: string, { metadata, spec, status = {} }: DatasetVe
     ['Files', status.files],
     ['Size', status.size],
     ['Progress', status.progress?.summary],
-    ['Made by', spec.from?.source === undefined ? producer : 'import of the source'],
+    ['Made by', made === 'source' ? 'import of the source' : made],
     ['From', status.inputs?.map((input) => `${input.ref} (${input.version})`).join(', ')],
     ['Parent', status.parent === undefined ? undefined : `v${status.parent}`],
     ['Committed', status.committedAt],

@@ -104,3 +104,20 @@ test('what the mover could not do ends the command with its reason, and its Job 
   expect([code, notes]).toEqual([4, expect.stringContaining('Secret keys are refused')])
   expect(api.all(kinds.Job)).toEqual([])
 })
+
+test('a store that is a volume is mounted, read-only, where this program could not read it', async () => {
+  api.change<Dataset>(kinds.Dataset, 'vision', 'mnist', (one) => {
+    one.spec = { ...one.spec, store: { claim: { name: 'kept' }, prefix: 'granary/' } } as Dataset['spec']
+    Object.assign(one.status!, { store: { kind: 'claim', bucket: 'kept', prefix: 'granary/vision/mnist/' } })
+  })
+  const { type, asked } = scene(api, [], { op: 'Show', outcome: 'Done', lines: 0 })
+  let mounted = ''
+  const create = api.create.bind(api)
+  api.create = (object, ...rest) => {
+    mounted += JSON.stringify(object)
+    return create(object, ...rest)
+  }
+  expect((await type('files list mnist')).code).toBe(0)
+  expect(mounted).toContain('"persistentVolumeClaim":{"claimName":"kept","readOnly":true}')
+  expect(asked).toMatchObject([{ store: { directory: { kind: 'claim' }, prefix: 'granary/vision/mnist/' } }])
+})
