@@ -1,4 +1,9 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { structural } from '../../../src/api/crd.ts'
+import { dataset } from '../../../src/api/crds/dataset.ts'
+import { datasetVersion } from '../../../src/api/crds/dataset-version.ts'
+import { storageProvider } from '../../../src/api/crds/storage-provider.ts'
+import { volumeCache } from '../../../src/api/crds/volume-cache.ts'
 import { type ApiServer, startApiServer } from '../../helpers/api-server.ts'
 import { connectObjects, type Manifest, type Objects } from '../../helpers/objects.ts'
 
@@ -281,5 +286,118 @@ describe('VolumeCache', () => {
     await expectRefused(subject, { spec: { volume: { storageClassName: 'b' } } }, 'is immutable')
     await expectRefused(subject, { spec: { volume: { storageClassName: null } } }, 'is immutable')
     await expectTaken(subject, { spec: { volume: { size: '2Gi' } } })
+  })
+})
+
+/**
+ * Every field of every spec, and what may become of it once versions exist: `fixed`: no change, no removal, no addition; `free`: all of them; `ruled`: some, as
+ * the tests above say one by one. A new field is not decided by forgetting it.
+ */
+type Fate = ['fixed' | 'free', unknown, unknown] | 'ruled'
+const fates: [
+  string,
+  { spec: object; status: object; fields: Record<string, Fate>; of: Parameters<typeof structural>[0] },
+][] = [
+  [
+    'Dataset',
+    {
+      spec: {},
+      status: { versions: 2, nextSequence: 3 },
+      of: dataset.spec,
+      fields: {
+        description: ['free', 'a', 'b'],
+        source: ['free', { provider: 'a' }, { provider: 'b' }],
+        import: ['free', 'Copy', 'Auto'],
+        store: 'ruled',
+        adopt: ['free', true, false],
+        sync: ['free', { interval: '1h' }, { interval: '2h' }],
+        volume: ['free', { keep: 1 }, { keep: 2 }],
+        outputs: ['free', { tags: ['a'] }, { tags: ['b'] }],
+        writeBack: ['free', { provider: 'a', prefix: 'x/' }, { provider: 'a', prefix: 'y/' }],
+        tags: ['free', { prod: 'v1' }, { prod: 'v2' }],
+        retention: ['free', { keepLast: 1 }, { keepLast: 2 }],
+        allowedNamespaces: ['free', { names: ['a'] }, { names: ['b'] }],
+        mover: ['free', { priorityClassName: 'a' }, { priorityClassName: 'b' }],
+        deletionPolicy: ['free', 'Delete', 'Retain'],
+      },
+    },
+  ],
+  [
+    'DatasetVersion',
+    {
+      spec: { dataset: 'mnist' },
+      status: committed,
+      of: datasetVersion.spec,
+      fields: {
+        dataset: 'ruled',
+        message: ['fixed', 'a', 'b'],
+        tags: ['fixed', ['a'], ['b']],
+        base: ['fixed', 'v1', 'v2'],
+        from: ['fixed', { source: {} }, { claim: { name: 'a' }, source: null }],
+        commit: ['fixed', 'Manual', 'OnRelease'],
+        committed: 'ruled',
+        checkpoint: ['fixed', { interval: '5m' }, { interval: '6m' }],
+        expectedParent: ['fixed', 'v1', 'v2'],
+        volume: ['fixed', { size: '1Gi' }, { size: '2Gi' }],
+      },
+    },
+  ],
+  [
+    'StorageProvider',
+    {
+      spec: { s3: { bucket: 'team-bucket' } },
+      status: {},
+      of: storageProvider.spec,
+      fields: {
+        s3: 'ruled',
+        gcs: 'ruled',
+        claim: 'ruled',
+        prefix: ['fixed', 'a/', 'b/'],
+        credentials: ['free', { secretName: 'a' }, { secretName: 'b' }],
+        caConfigMapName: ['free', 'a', 'b'],
+        default: ['free', true, false],
+        mover: ['free', { priorityClassName: 'a' }, { priorityClassName: 'b' }],
+      },
+    },
+  ],
+  [
+    'VolumeCache',
+    {
+      spec: { volume: { size: '1Gi' } },
+      status: {},
+      of: volumeCache.spec,
+      fields: {
+        default: ['free', true, false],
+        volume: 'ruled',
+        preload: ['free', ['a'], ['b']],
+        pins: ['free', ['a:v1'], ['a:v2']],
+        idleTTL: ['free', '1h', '2h'],
+        watermarks: ['free', { high: 80, low: 70 }, { high: 85, low: 70 }],
+      },
+    },
+  ],
+]
+
+describe.each(fates)('every field of a %s', (kind, { spec, status, fields, of }) => {
+  test('is in the table', () => {
+    const { properties } = structural(of) as { properties: object }
+    expect(Object.keys(fields).sort()).toEqual(Object.keys(properties).sort())
+  })
+
+  const decided = Object.entries(fields).flatMap(([field, fate]) =>
+    fate === 'ruled' ? [] : [[field, ...fate] as const],
+  )
+  test.each(decided)('%s is %s', async (field, fate, value, other) => {
+    const takes = fate === 'free'
+    const change = async (subject: Manifest, to: unknown) => {
+      const answer = await objects.merge(subject, { spec: { [field]: to } })
+      expect(answer.status, `${JSON.stringify(to)}: ${answer.body.message}`).toBe(takes ? 200 : 422)
+      if (!takes) expect(answer.body.message).toMatch(/immutable/)
+    }
+    const subject = await make(kind, { ...spec, [field]: value }, status)
+    await change(subject, other)
+    await change(subject, null)
+    name = `${name}-later`
+    await change(await make(kind, spec, status), value)
   })
 })
