@@ -17,7 +17,8 @@ const writeAt = promisify(write)
 
 const chunkBytes = 256 * 1024
 
-const put = async (target: Target, chunk: Uint8Array, at: number): Promise<void> => {
+const put = async (target: Target | undefined, chunk: Uint8Array, at: number): Promise<void> => {
+  if (target === undefined) return
   if ('bytes' in target) return target.bytes.set(chunk, at)
   for (let done = 0; done < chunk.length; ) {
     done += (await writeAt(target.fd, chunk, done, chunk.length - done, at + done)).bytesWritten
@@ -27,7 +28,7 @@ const put = async (target: Target, chunk: Uint8Array, at: number): Promise<void>
 const downloadOnce = async (
   store: Pick<ObjectStore, 'name' | 'get'>,
   key: string,
-  target: Target,
+  target: Target | undefined,
   options: DownloadOptions,
   arrived: (count: number) => void,
 ): Promise<Transferred> => {
@@ -61,6 +62,14 @@ export const downloadByStream = (
   target: Target,
   options: DownloadOptions,
 ): Promise<Transferred> => untilIntact(options.onBytes, (arrived) => downloadOnce(store, key, target, options, arrived))
+
+/** `sum` for any store that can `get`. */
+export const sumByStream = (
+  store: Pick<ObjectStore, 'name' | 'get'>,
+  key: string,
+  options: DownloadOptions,
+): Promise<Transferred> =>
+  untilIntact(options.onBytes, (arrived) => downloadOnce(store, key, undefined, options, arrived))
 
 /** `uploadFile` for any store that can `upload`. */
 export const uploadByStream = async (

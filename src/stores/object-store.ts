@@ -142,6 +142,8 @@ export interface ObjectStore {
    * not. After a failure the target holds anything. The fast way: stores that have none do it by `get` (`downloadByStream`).
    */
   download(key: string, target: Target, options: DownloadOptions): Promise<Transferred>
+  /** As `download`, with the bytes kept nowhere: the sha256 alone is wanted. Absent: whoever wants it reads the stream of `get`. */
+  sum?(key: string, options: DownloadOptions): Promise<Transferred>
   /** Small objects: at most 8 MiB. Verified by checksum header where the store supports it. */
   put(key: string, bytes: Uint8Array, options?: PutOptions): Promise<ObjectInfo>
   /**

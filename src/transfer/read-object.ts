@@ -93,7 +93,15 @@ export const hashObject = async (
   see: (bytes: number) => void,
   signal: AbortSignal,
 ): Promise<string> => {
-  if (source.object.size <= inMemory) return (await readObject(source, see, signal)).sha256
+  const { store, object, pin } = source
+  if (object.size <= inMemory) return (await readObject(source, see, signal)).sha256
+  if (store.sum !== undefined) {
+    try {
+      return (await store.sum(object.key, { ...pin, size: object.size, onBytes: see, signal })).sha256
+    } catch (error) {
+      throw driftOf(source, error)
+    }
+  }
   return untilSound(async () => {
     const hash = createHash('sha256')
     for await (const chunk of readPinned(source, signal)) {

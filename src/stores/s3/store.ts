@@ -1,6 +1,6 @@
 import type { ListMultipartUploadsCommandOutput } from '@aws-sdk/client-s3'
 import { readAuthorities } from '../authorities.ts'
-import { downloadByStream, uploadByStream } from '../by-stream.ts'
+import { downloadByStream, sumByStream, uploadByStream } from '../by-stream.ts'
 import { makeConcurrency } from '../concurrency.ts'
 import { Summer } from '../hashing/sums.ts'
 import { type ObjectInfo, type ObjectStore, StoreError } from '../object-store.ts'
@@ -11,7 +11,7 @@ import { type CredentialSource, openIdentity } from './credentials.ts'
 import { abortable, callStore, type S3Deps, type Sdk } from './deps.ts'
 import { getObject } from './get.ts'
 import { infoOf } from './info.ts'
-import { leanDownload } from './lean/download.ts'
+import { leanDownload, leanSum } from './lean/download.ts'
 import { leanHead } from './lean/head.ts'
 import { LeanPath } from './lean/open.ts'
 import { leanPut, leanSender } from './lean/put.ts'
@@ -159,6 +159,11 @@ export const openS3Store = async (address: S3Address, options: S3StoreOptions): 
       either(
         (lean) => leanDownload(lean, key, target, how),
         () => downloadByStream(store, key, target, how),
+      ),
+    sum: (key, how) =>
+      either(
+        (lean) => leanSum(lean, key, how),
+        () => sumByStream(store, key, how),
       ),
     put: (key, bytes, putOptions) =>
       either(

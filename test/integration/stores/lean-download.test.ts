@@ -7,6 +7,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import type { DownloadOptions, ObjectStore } from '../../../src/stores/object-store.ts'
 import { openS3Store } from '../../../src/stores/s3/store.ts'
 import { until } from '../../helpers/child.ts'
+import type { Fault } from '../../helpers/faults.ts'
 import type { FaultyProxy } from '../../helpers/faulty-proxy.ts'
 import { endOf, type FaultyS3, startFaultyS3 } from '../../helpers/faulty-store.ts'
 import { pattern, quickRetry } from '../../helpers/move.ts'
@@ -67,6 +68,34 @@ describe('downloads through a faulty proxy', () => {
     await fetch(store, name, { sha256: sha256(contents[name]), ifMatch: etags[name]! })
     expect(byOrdinaryClient()).toBe(0)
     expect(proxy.log.length).toBeGreaterThan(0)
+  })
+
+  const summing: [string, Fault | undefined][] = [
+    ['no fault', undefined],
+    ['503 with Retry-After', { kind: 'status', status: 503, retryAfter: 0 }],
+    ['reset in the middle', { kind: 'reset', after: 100_000 }],
+    ['no length', { kind: 'chunked' }],
+    ['a flipped bit', { kind: 'flip', at: 1234 }],
+  ]
+  describe.each(summing)('sums up what is kept nowhere: %s', (_what, fault) => {
+    test.each(names)('%s', async (name) => {
+      const bytes = contents[name]
+      if (fault) proxy.plan({ match: { method: 'GET', key: new RegExp(`^${name}$`), nth: 1 }, fault })
+      let arrived = 0
+      const onBytes = (count: number) => {
+        arrived += count
+      }
+      const recorded = name === 'big' ? { sha256: sha256(bytes) } : {}
+      const done = await store.sum!(name, { size: bytes.length, ifMatch: etags[name]!, onBytes, ...recorded })
+      expect([done.sha256, arrived]).toEqual([sha256(bytes), bytes.length])
+      if (fault === undefined) expect(byOrdinaryClient()).toBe(0)
+    })
+  })
+
+  test('an object that stays damaged has no sum', async () => {
+    proxy.plan({ match: { method: 'GET', key: /^big$/ }, fault: { kind: 'flip', at: 5 } })
+    const options = { size: contents.big.length, ifMatch: etags.big!, sha256: sha256(contents.big) }
+    expect(await endOf(store.sum!('big', options))).toBe('corrupt')
   })
 
   test('a piece that is torn again and again, but brings something, arrives', async () => {

@@ -47,7 +47,8 @@ const writeAll = (fd: number, bytes: Uint8Array): void => {
 interface Job {
   lean: Lean
   key: string
-  target: Target
+  /** Absent: the bytes are kept nowhere. */
+  target: Target | undefined
   options: DownloadOptions
   arrived: (count: number) => void
 }
@@ -55,7 +56,8 @@ interface Job {
 /** A small object: one request, hashed here out of memory, and only then written where it belongs. */
 const small = async ({ lean, key, target, options, arrived }: Job): Promise<Transferred> => {
   const { size, version, ifMatch, signal } = options
-  const bytes = 'bytes' in target ? target.bytes : lean.buffers.take(size)
+  const lent = target && 'bytes' in target ? undefined : lean.buffers.take(size)
+  const bytes = lent ?? (target as { bytes: Uint8Array }).bytes
   const take = (chunk: Buffer, at: number) => {
     bytes.set(chunk, at)
     arrived(chunk.length)
@@ -63,10 +65,8 @@ const small = async ({ lean, key, target, options, arrived }: Job): Promise<Tran
   const info = await fetchStretch(lean, { key, size, version, ifMatch, start: 0, end: size, into: { take }, signal })
   const sums = lean.summer.of(bytes, algorithmsFor(options, info.checksums))
   verify(lean, key, options, info.checksums, sums)
-  if ('fd' in target) {
-    writeAll(target.fd, bytes)
-    lean.buffers.give(bytes as Buffer)
-  }
+  if (target && 'fd' in target) writeAll(target.fd, bytes)
+  if (lent) lean.buffers.give(lent)
   return { info, sha256: sums.sha256! }
 }
 
@@ -119,19 +119,20 @@ const stateOf = async ({
   return { info, ifMatch: info.etag }
 }
 
-/** A big object in a file: pieces over several connections of other threads, which sum it up as it grows. */
-const inPieces = async (job: Job, fd: number): Promise<Transferred> => {
+/** A big object, by other threads, which sum it up as it comes: into a file in pieces over several connections, or kept nowhere, in one. */
+const elsewhere = async (job: Job, fd: number | undefined): Promise<Transferred> => {
   const { lean, key, options, arrived } = job
-  const { size } = options
+  const { size, signal } = options
   const { info, ...pin } = await stateOf(job)
   const file = lean.threads.file(fd, algorithmsFor(options, info.checksums))
-  const into = { file, arrived }
+  const whole = { key, size, ...pin, into: { file, arrived }, start: 0, end: size, signal }
   try {
-    await eachPiece(Math.ceil(size / pieceBytes), lean.threads.pieces, options.signal, async (piece, signal) => {
-      const start = piece * pieceBytes
-      const end = Math.min(size, start + pieceBytes)
-      await fetchStretch(lean, { key, size, ...pin, start, end, into, signal })
-    })
+    if (fd === undefined) await fetchStretch(lean, whole)
+    else
+      await eachPiece(Math.ceil(size / pieceBytes), lean.threads.pieces, signal, async (piece, stop) => {
+        const start = piece * pieceBytes
+        await fetchStretch(lean, { ...whole, start, end: Math.min(size, start + pieceBytes), signal: stop })
+      })
     const sums = await file.finish(size)
     verify(lean, key, options, info.checksums, sums)
     return { info, sha256: sums.sha256! }
@@ -140,19 +141,24 @@ const inPieces = async (job: Job, fd: number): Promise<Transferred> => {
   }
 }
 
-const once = (job: Job): Promise<Transferred> =>
-  'fd' in job.target && job.options.size >= fetchedElsewhere ? inPieces(job, job.target.fd) : small(job)
+const once = (job: Job): Promise<Transferred> => {
+  const { target, options } = job
+  if (options.size < fetchedElsewhere || (target && 'bytes' in target)) return small(job)
+  return elsewhere(job, target?.fd)
+}
 
-/** `download` over connections of our own. Fails with NotUnderstood where the ordinary client has to do it: then nothing counts as arrived. */
-export const leanDownload = async (
-  lean: Lean,
-  key: string,
-  target: Target,
-  options: DownloadOptions,
-): Promise<Transferred> => {
+const intact = async (job: Omit<Job, 'arrived'>): Promise<Transferred> => {
   try {
-    return await untilIntact(options.onBytes, (arrived) => once({ lean, key, target, options, arrived }))
+    return await untilIntact(job.options.onBytes, (arrived) => once({ ...job, arrived }))
   } catch (error) {
     throw error instanceof LocalError ? error.cause : error
   }
 }
+
+/** `download` over connections of our own. Fails with NotUnderstood where the ordinary client has to do it: then nothing counts as arrived. */
+export const leanDownload = (lean: Lean, key: string, target: Target, options: DownloadOptions): Promise<Transferred> =>
+  intact({ lean, key, target, options })
+
+/** `sum`, as `leanDownload`. */
+export const leanSum = (lean: Lean, key: string, options: DownloadOptions): Promise<Transferred> =>
+  intact({ lean, key, target: undefined, options })

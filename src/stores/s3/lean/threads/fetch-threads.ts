@@ -67,8 +67,8 @@ export class FetchThreads {
     this.#most = most
   }
 
-  /** `fd`: open for reading and writing. */
-  file(fd: number, algorithms: Algorithm[]): ThreadFile {
+  /** `fd`: open for reading and writing; without it the bytes are summed up and kept nowhere, and have to be asked for in order. */
+  file(fd: number | undefined, algorithms: Algorithm[]): ThreadFile {
     const file = ++this.#count
     const owner = this.#least((thread) => thread.files)
     owner.files++
@@ -104,7 +104,7 @@ export class FetchThreads {
     what: Omit<Extract<ToFetcher, { do: 'get' }>, 'do' | 'id'>,
     { receiver, signal, passed }: { receiver: Receiver; signal: AbortSignal | undefined; passed: (n: number) => void },
   ): Promise<ResponseHead> {
-    const thread = this.#forPieceOf(owner)
+    const thread = what.fd === undefined ? owner : this.#forPieceOf(owner)
     const { file, expected } = what
     const id = ++this.#count
     const stop = () => this.#send(thread, { do: 'stop', id })

@@ -11,14 +11,21 @@ export interface ThreadOptions extends ConnectionsOptions {
 
 export type ToFetcher =
   /** From now on this thread sums the file up. */
-  | { do: 'open'; file: number; fd: number; algorithms: Algorithm[] }
+  | { do: 'open'; file: number; fd: number | undefined; algorithms: Algorithm[] }
   /** Another thread has written bytes of it. */
   | { do: 'written'; file: number; start: number; end: number }
   /** Either is the last that is heard of a file. */
   | { do: 'finish'; id: number; file: number; size: number }
   | { do: 'abandon'; id: number; file: number }
   /** One exchange, whose bytes go into the file from `expected.at` on. */
-  | { do: 'get'; id: number; file: number; fd: number; request: (Uint8Array | string)[]; expected: Expected }
+  | {
+      do: 'get'
+      id: number
+      file: number
+      fd: number | undefined
+      request: (Uint8Array | string)[]
+      expected: Expected
+    }
   | { do: 'stop'; id: number }
 
 /** Where something went wrong, and how: errors lose what makes them typed on the way between threads. */
