@@ -3,11 +3,9 @@ import { certificatePaths, createAuthority, createCertificate } from './certs.ts
 import type { Daemon } from './daemon.ts'
 import { writeKubeconfig } from './kubeconfig.ts'
 import { network } from './network.ts'
+import { type NodePlace, nodes } from './nodes.ts'
 import { componentKubeconfig, stateDir, statePaths } from './paths.ts'
 import { programPath } from './programs.ts'
-
-/** Name of the one node. */
-export const nodeName = 'granary-node'
 
 /** The API server as everybody reaches it: pods, this machine, the components. */
 export const apiServerUrl = `https://${network.node}:6443`
@@ -17,12 +15,14 @@ const pair = (name: string) => certificatePaths(dir, name)
 const serviceAccounts = join(dir, 'service-accounts.key')
 
 /** Component → its user and group in the cluster; each gets a certificate and a kubeconfig. */
-const users = {
+const users: Record<string, { commonName: string; organization?: string }> = {
   admin: { commonName: 'admin', organization: 'system:masters' },
   'controller-manager': { commonName: 'system:kube-controller-manager' },
   scheduler: { commonName: 'system:kube-scheduler' },
   proxy: { commonName: 'system:kube-proxy' },
-  node: { commonName: `system:node:${nodeName}`, organization: 'system:nodes' },
+  ...Object.fromEntries(
+    nodes.map((node) => [node.user, { commonName: `system:node:${node.name}`, organization: 'system:nodes' }]),
+  ),
 }
 
 /** Makes all certificates and kubeconfigs of a new cluster. */
@@ -34,10 +34,14 @@ export const createCredentials = async (): Promise<void> => {
     ...[network.node, network.apiService, '127.0.0.1'].map((address) => `IP:${address}`),
     ...names.map((name) => `DNS:${name}`),
   ]
-  const kubelet = { name: 'kubelet', commonName: nodeName }
+  const kubelet = (node: NodePlace) => ({
+    name: `kubelet${node.suffix}`,
+    commonName: node.name,
+    alternativeNames: [`IP:${node.address}`, `DNS:${node.name}`],
+  })
   await Promise.all([
     createCertificate(dir, { name: 'api-server', commonName: 'kube-apiserver', alternativeNames }),
-    createCertificate(dir, { ...kubelet, alternativeNames: [`IP:${network.node}`, `DNS:${nodeName}`] }),
+    ...nodes.map((node) => createCertificate(dir, kubelet(node))),
     ...Object.entries(users).map(([name, subject]) => createCertificate(dir, { name, ...subject })),
   ])
   for (const user of Object.keys(users)) {

@@ -45,8 +45,17 @@ export const startDaemon = (sandbox: ProcessIdentity, daemon: Daemon): void => {
   writeFileSync(identityFile(daemon.name), JSON.stringify(identify(child.pid) ?? { pid: child.pid, startTime: '' }))
 }
 
+/** Counts a process that was started elsewhere among the daemons. */
+export const noteDaemon = (name: string, identity: ProcessIdentity): void => {
+  mkdirSync(statePaths.daemons, { recursive: true })
+  writeFileSync(identityFile(name), JSON.stringify(identity))
+}
+
+/** The process of a daemon that was started and runs. */
+export const findDaemon = (name: string): ProcessIdentity | undefined => readAlive(identityFile(name))
+
 /** Whether a daemon that was started still runs. */
-export const daemonRuns = (name: string): boolean => readAlive(identityFile(name)) !== undefined
+export const daemonRuns = (name: string): boolean => findDaemon(name) !== undefined
 
 /** Names of all daemons that were started, sorted. */
 export const startedDaemons = (): string[] => {

@@ -68,7 +68,7 @@ const layer = async (name: string, madeOf: string, fill: (root: string) => Promi
   return file
 }
 
-const load = async (sandbox: ProcessIdentity, tag: string, layers: readonly string[], config: object) => {
+const load = async (places: readonly ProcessIdentity[], tag: string, layers: readonly string[], config: object) => {
   const dir = await mkdtemp(join(stateDir, 'image-'))
   try {
     const digests = await Promise.all(layers.map(async (file) => digestOf(await readFile(file))))
@@ -81,7 +81,8 @@ const load = async (sandbox: ProcessIdentity, tag: string, layers: readonly stri
     const archive = join(dir, 'image.tar')
     await run('tar', ['-C', dir, '-cf', archive, 'manifest.json', 'config.json', '-C', dirname(layers[0]!), ...names])
     const ctr = [programPath('ctr'), '--address', containerdSocket, '--namespace', 'k8s.io']
-    await run('nsenter', enterArguments(sandbox, [...ctr, 'images', 'import', archive]))
+    const command = [...ctr, 'images', 'import', archive]
+    await Promise.all(places.map((place) => run('nsenter', enterArguments(place, command))))
   } finally {
     await rm(dir, { recursive: true, force: true })
   }
@@ -89,14 +90,14 @@ const load = async (sandbox: ProcessIdentity, tag: string, layers: readonly stri
 
 const goArchitecture = () => (process.arch === 'x64' ? 'amd64' : process.arch)
 
-/** Loads the image that holds pods' namespaces. */
-export const loadPauseImage = async (sandbox: ProcessIdentity): Promise<void> => {
+/** Loads the image that holds pods' namespaces on these nodes. */
+export const loadPauseImage = async (places: readonly ProcessIdentity[]): Promise<void> => {
   const shell = await layer('shell', await fileStamp(busybox), addShell)
-  await load(sandbox, pauseImage, [shell], { Entrypoint: ['/bin/sleep', '2147483647'], User: '65535:65535' })
+  await load(places, pauseImage, [shell], { Entrypoint: ['/bin/sleep', '2147483647'], User: '65535:65535' })
 }
 
 /** Loads Granary's image as `npm run build` left it, unless this very content is loaded. Returns whether it was new. */
-export const loadGranaryImage = async (sandbox: ProcessIdentity): Promise<boolean> => {
+export const loadGranaryImage = async (places: readonly ProcessIdentity[]): Promise<boolean> => {
   const base = [process.version, await fileStamp(process.execPath), await fileStamp(busybox)].join()
   const files = (await readdir(bundle)).filter((name) => name.endsWith('.js')).sort()
   const contents = await Promise.all(files.map((name) => fileStamp(join(bundle, name))))
@@ -115,7 +116,7 @@ export const loadGranaryImage = async (sandbox: ProcessIdentity): Promise<boolea
     for (const name of files) await copyFile(join(bundle, name), join(appRoot, 'app', 'dist', name))
     await chmod(appRoot, 0o755)
     await pack(appRoot, app)
-    await load(sandbox, granaryImage, [system, app], {
+    await load(places, granaryImage, [system, app], {
       Entrypoint: ['/usr/local/bin/node', '--max-semi-space-size=8', '/app/dist/main.js'],
       Env: ['PATH=/usr/local/bin:/bin', 'NODE_ENV=production'],
       User: '65532:65532',

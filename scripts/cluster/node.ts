@@ -1,23 +1,23 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { certificatePaths } from './certs.ts'
-import { podCgroup } from './cgroups.ts'
-import { nodeName } from './control-plane.ts'
 import type { Daemon } from './daemon.ts'
 import { bridgeName, network } from './network.ts'
-import { componentKubeconfig, containerdSocket, stateDir, statePaths } from './paths.ts'
+import { firstNode, type NodePlace, nodes } from './nodes.ts'
+import { componentKubeconfig, containerdSocket, statePaths } from './paths.ts'
 import { programPath } from './programs.ts'
 
-const cniDir = join(stateDir, 'cni')
-const containerdConfig = join(stateDir, 'containerd.toml')
-const kubeletConfig = join(stateDir, 'kubelet.json')
+const cniDir = (node: NodePlace) => join(node.dir, 'cni')
+const containerdConfig = (node: NodePlace) => join(node.dir, 'containerd.toml')
+const kubeletConfig = (node: NodePlace) => join(node.dir, 'kubelet.json')
+const resolvConf = (node: NodePlace) => join(node.dir, 'resolv.conf')
 
 /** Image that holds a pod's namespaces. */
 export const pauseImage = 'docker.io/local/pause:1'
 
 // restrict_oom_score_adj: without CAP_SYS_RESOURCE runc can't lower the score and dies with "can't get final child's PID".
-const containerdSettings = `version = 3
-root = "${join(stateDir, 'containerd')}"
+const containerdSettings = (node: NodePlace) => `version = 3
+root = "${join(node.dir, 'containerd')}"
 state = "/run/containerd"
 disabled_plugins = ["io.containerd.nri.v1.nri", "io.containerd.tracing.processor.v1.otlp"]
 
@@ -33,7 +33,7 @@ disabled_plugins = ["io.containerd.nri.v1.nri", "io.containerd.tracing.processor
   restrict_oom_score_adj = true
   [plugins."io.containerd.cri.v1.runtime".cni]
     bin_dirs = ["/usr/lib/cni", "/opt/cni/bin"]
-    conf_dir = "${cniDir}"
+    conf_dir = "${cniDir(node)}"
   [plugins."io.containerd.cri.v1.runtime".containerd]
     default_runtime_name = "runc"
     [plugins."io.containerd.cri.v1.runtime".containerd.runtimes.runc]
@@ -43,79 +43,86 @@ disabled_plugins = ["io.containerd.nri.v1.nri", "io.containerd.tracing.processor
         SystemdCgroup = false
 `
 
-const cniSettings = {
+// The first node's bridge is the gateway of all pods, and has its address before any pod comes.
+const cniSettings = (node: NodePlace) => ({
   cniVersion: '1.0.0',
   name: 'granary',
   plugins: [
     {
       type: 'bridge',
       bridge: bridgeName,
-      isGateway: true,
+      isGateway: node === firstNode,
       hairpinMode: true,
       ipam: {
         type: 'host-local',
         dataDir: '/run/cni',
-        ranges: [[{ subnet: network.pods, gateway: network.node }]],
+        ranges: [[{ subnet: network.pods, rangeStart: node.pods[0], rangeEnd: node.pods[1], gateway: network.node }]],
         routes: [{ dst: '0.0.0.0/0' }],
       },
     },
     { type: 'portmap', capabilities: { portMappings: true } },
   ],
-}
+})
 
-const kubeletSettings = () => ({
+const kubeletSettings = (node: NodePlace) => ({
   apiVersion: 'kubelet.config.k8s.io/v1beta1',
   kind: 'KubeletConfiguration',
-  address: network.node,
+  address: node.address,
   authentication: {
     anonymous: { enabled: false },
     webhook: { enabled: true },
     x509: { clientCAFile: certificatePaths(statePaths.certificates, 'ca').certificate },
   },
   authorization: { mode: 'Webhook' },
-  tlsCertFile: certificatePaths(statePaths.certificates, 'kubelet').certificate,
-  tlsPrivateKeyFile: certificatePaths(statePaths.certificates, 'kubelet').key,
+  tlsCertFile: certificatePaths(statePaths.certificates, `kubelet${node.suffix}`).certificate,
+  tlsPrivateKeyFile: certificatePaths(statePaths.certificates, `kubelet${node.suffix}`).key,
   containerRuntimeEndpoint: `unix://${containerdSocket}`,
   cgroupDriver: 'cgroupfs',
-  cgroupRoot: podCgroup,
+  cgroupRoot: node.cgroup,
   failCgroupV1: false,
   failSwapOn: false,
   enforceNodeAllocatable: [],
   localStorageCapacityIsolation: false,
-  podLogsDir: join(stateDir, 'pod-logs'),
+  podLogsDir: join(node.dir, 'pod-logs'),
   // Nobody serves names here; a lookup is refused at once, and pods get no warning that there is no server.
   clusterDNS: [network.node],
   clusterDomain: 'cluster.local',
-  resolvConf: join(stateDir, 'resolv.conf'),
+  resolvConf: resolvConf(node),
   // The disk is the machine's own: how full it is says nothing about the cluster.
   evictionHard: { 'memory.available': '100Mi' },
   imageGCHighThresholdPercent: 100,
   imageGCLowThresholdPercent: 99,
   syncFrequency: '10s',
+  // A pod goes to the second node when it must, or when the first is full: what needs no second node is as with one.
+  ...(node === firstNode
+    ? {}
+    : { registerWithTaints: [{ key: 'granary.dev/second-node', effect: 'PreferNoSchedule' }] }),
 })
 
-/** Writes the configuration of the runtime, its network and the kubelet. */
+/** Writes the configuration of the nodes' runtimes, their networks and kubelets. */
 export const writeNodeSettings = async (): Promise<void> => {
-  await mkdir(cniDir, { recursive: true })
-  await writeFile(containerdConfig, containerdSettings)
-  await writeFile(join(cniDir, '10-granary.conflist'), JSON.stringify(cniSettings, null, 2))
-  await writeFile(kubeletConfig, JSON.stringify(kubeletSettings(), null, 2))
-  await writeFile(join(stateDir, 'resolv.conf'), '')
+  for (const node of nodes) {
+    await mkdir(cniDir(node), { recursive: true })
+    await writeFile(containerdConfig(node), containerdSettings(node))
+    await writeFile(join(cniDir(node), '10-granary.conflist'), JSON.stringify(cniSettings(node), null, 2))
+    await writeFile(kubeletConfig(node), JSON.stringify(kubeletSettings(node), null, 2))
+    await writeFile(resolvConf(node), '')
+  }
 }
 
-/** The container runtime. */
-export const containerd = (): Daemon => ({
-  name: 'containerd',
-  command: [programPath('containerd'), '--config', containerdConfig],
+/** The container runtime of a node. */
+export const containerd = (node: NodePlace): Daemon => ({
+  name: `containerd${node.suffix}`,
+  command: [programPath('containerd'), '--config', containerdConfig(node)],
 })
 
-/** The node's agent. */
-export const kubelet = (): Daemon => ({
-  name: 'kubelet',
+/** The agent of a node. */
+export const kubelet = (node: NodePlace): Daemon => ({
+  name: `kubelet${node.suffix}`,
   command: [
-    ...[programPath('kubelet'), '--config', kubeletConfig, '--kubeconfig', componentKubeconfig('node')],
-    ...['--root-dir', statePaths.kubelet, '--cert-dir', join(statePaths.kubelet, 'pki')],
-    ...['--hostname-override', nodeName, '--node-ip', network.node],
+    ...[programPath('kubelet'), '--config', kubeletConfig(node), '--kubeconfig', componentKubeconfig(node.user)],
+    ...['--root-dir', node.kubelet, '--cert-dir', join(node.kubelet, 'pki')],
+    ...['--hostname-override', node.name, '--node-ip', node.address],
   ],
 })
 
@@ -123,7 +130,7 @@ export const kubelet = (): Daemon => ({
 export const kubeProxy = (): Daemon => ({
   name: 'kube-proxy',
   command: [
-    ...[programPath('kube-proxy'), '--kubeconfig', componentKubeconfig('proxy'), '--hostname-override', nodeName],
+    ...[programPath('kube-proxy'), '--kubeconfig', componentKubeconfig('proxy'), '--hostname-override', firstNode.name],
     ...['--proxy-mode', 'iptables', '--cluster-cidr', network.pods, '--masquerade-all'],
     ...['--conntrack-max-per-core', '0', '--conntrack-tcp-timeout-established', '0'],
     ...['--conntrack-tcp-timeout-close-wait', '0', '--metrics-bind-address', '127.0.0.1:10249'],

@@ -2,18 +2,24 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parse } from 'yaml'
 import type { ClusterApi, KubeObject } from './api.ts'
-import { drivers } from './csi/drivers.ts'
+import { drivers, reachParameter } from './csi/drivers.ts'
 import { repository } from './paths.ts'
 import { run } from './shell.ts'
 import { waitFor } from './wait.ts'
 
-const storageClass = (name: string, driver: string, volumeBindingMode: string, isDefault = false) => ({
+const storageClass = (
+  name: string,
+  driver: string,
+  volumeBindingMode: string,
+  more: { isDefault?: boolean; parameters?: Record<string, string> } = {},
+) => ({
   apiVersion: 'storage.k8s.io/v1',
   kind: 'StorageClass',
-  metadata: { name, annotations: { 'storageclass.kubernetes.io/is-default-class': `${isDefault}` } },
+  metadata: { name, annotations: { 'storageclass.kubernetes.io/is-default-class': `${more.isDefault ?? false}` } },
   provisioner: driver,
   reclaimPolicy: 'Delete',
   volumeBindingMode,
+  parameters: more.parameters ?? {},
 })
 
 const csiDriver = (name: string) => ({
@@ -30,9 +36,11 @@ const storage: { path: string; object: KubeObject }[] = [
     object: csiDriver(name),
   })),
   ...[
-    storageClass('fast', drivers.dir.name, 'WaitForFirstConsumer', true),
+    storageClass('fast', drivers.dir.name, 'WaitForFirstConsumer', { isDefault: true }),
     storageClass('immediate', drivers.dir.name, 'Immediate'),
+    storageClass('anywhere', drivers.dir.name, 'Immediate', { parameters: { [reachParameter]: 'any' } }),
     storageClass('plain', drivers.plain.name, 'WaitForFirstConsumer'),
+    storageClass('shared', drivers.shared.name, 'Immediate', { parameters: { [reachParameter]: 'any' } }),
   ].map((object) => ({ path: `/apis/storage.k8s.io/v1/storageclasses/${object.metadata.name}`, object })),
 ]
 

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { mkdir, readFile, rm, rmdir, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
@@ -30,6 +30,24 @@ const firstProcess = `
   exec sleep infinity
 `
 
+const pidWritten = async (child: ChildProcess, pidFile: string, what: string) => {
+  let ended = false
+  child.once('exit', () => {
+    ended = true
+  })
+  const written = async () => {
+    if (ended) throw new Error(`${what} could not be made: unshare failed; is this user root?`)
+    return existsSync(pidFile) && (await readFile(pidFile, 'utf8')).endsWith('\n')
+  }
+  await waitFor(what, written, 20)
+}
+
+const identityIn = async (pidFile: string): Promise<ProcessIdentity> => {
+  const identity = identify(Number(await readFile(pidFile, 'utf8')))
+  if (identity === undefined) throw new Error('the first process of a place in the cluster ended at once')
+  return identity
+}
+
 /** The sandbox that runs, if one does. */
 export const findSandbox = (): ProcessIdentity | undefined => readAlive(statePaths.sandbox)
 
@@ -44,19 +62,33 @@ export const createSandbox = async (): Promise<ProcessIdentity> => {
     stdio: 'ignore',
   })
   child.unref()
-  let ended = false
-  child.once('exit', () => {
-    ended = true
-  })
-  const written = async () => {
-    if (ended) throw new Error('the namespaces of the cluster could not be made: unshare failed; is this user root?')
-    return existsSync(pidFile) && (await readFile(pidFile, 'utf8')).endsWith('\n')
-  }
-  await waitFor('the namespaces of the cluster', written, 20)
-  const identity = identify(Number(await readFile(pidFile, 'utf8')))
-  if (identity === undefined) throw new Error('the first process of the cluster ended at once')
+  await pidWritten(child, pidFile, 'the namespaces of the cluster')
+  const identity = await identityIn(pidFile)
   await writeFile(statePaths.sandbox, JSON.stringify(identity))
   return identity
+}
+
+// Of the sandbox's processes, with a network and mounts of its own. It learns its number outside before it takes the sandbox's mounts, /proc among them.
+const secondPlace = `
+  set -e
+  read -r pid rest < /proc/self/stat
+  exec nsenter --mount="/proc/$1/ns/mnt" --wd=/ unshare --mount --propagation private --net sh -c '
+    for dir in /run /var/log /var/lib/cni /var/lib/kubelet; do mount -t tmpfs tmpfs "$dir"; done
+    mkdir -p /run/lock
+    ip link set lo up
+    echo "$2" > "$1"
+    exec sleep infinity
+  ' second-node "$2" "$pid"
+`
+
+/** A place in the sandbox for one more node: its own network and mounts; it ends with the sandbox. */
+export const createPlace = async (sandbox: ProcessIdentity, pidFile: string): Promise<ProcessIdentity> => {
+  const inside = ['--target', `${sandbox.pid}`, '--pid', '--net']
+  const command = ['sh', '-c', secondPlace, 'second-node', `${sandbox.pid}`, pidFile]
+  const child = spawn('nsenter', [...inside, '--', ...command], { detached: true, stdio: 'ignore' })
+  child.unref()
+  await pidWritten(child, pidFile, 'the place of the second node')
+  return identityIn(pidFile)
 }
 
 /** Ends everything in the sandbox and waits until it is gone. */

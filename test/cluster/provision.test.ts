@@ -3,6 +3,7 @@ import {
   bytesOf,
   type Claim,
   mayDestroy,
+  nodeOf,
   type PersistentVolume,
   type StorageClass,
   sourceOf,
@@ -81,6 +82,21 @@ describe('wantsVolume', () => {
     ['is being deleted', deleted, immediate, false],
   ])('%s', (_, one, storage, wanted) => {
     expect(wantsVolume(one, storage)).toBe(wanted)
+  })
+})
+
+describe('nodeOf', () => {
+  test.each([
+    ['asked', placed, 'node'],
+    ['not asked', asked, undefined],
+  ])('the scheduler was %s', (_, annotations, node) => {
+    expect(nodeOf(claim(annotations))).toBe(node)
+  })
+
+  test('a volume is kept on its node; without one it can be used everywhere', () => {
+    const path = 'nodeAffinity.required.nodeSelectorTerms[0].matchExpressions[0].values'
+    expect(volumeFor(claim(), immediate, { size: 1, node: 'node' }).spec).toHaveProperty(path, ['node'])
+    expect(volumeFor(claim(), immediate, { size: 1 }).spec).not.toHaveProperty('nodeAffinity')
   })
 })
 

@@ -50,6 +50,8 @@ export interface PodOptions {
   /** Pod security as a plain cluster allows it: needed for uid 0. */
   root?: boolean
   backoffLimit?: number
+  /** The only node that it may run on. */
+  node?: string
   annotations?: Record<string, string>
 }
 
@@ -64,6 +66,7 @@ export const podSpec = (options: PodOptions): object => {
     restartPolicy: 'Never',
     automountServiceAccountToken: false,
     terminationGracePeriodSeconds: 1,
+    ...(options.node === undefined ? {} : { nodeSelector: { 'kubernetes.io/hostname': options.node } }),
     securityContext: {
       runAsUser: uid,
       runAsGroup: uid,

@@ -17,6 +17,7 @@ export interface StorageClass extends KubeObject {
   provisioner: string
   reclaimPolicy?: string
   volumeBindingMode?: string
+  parameters?: Record<string, string>
 }
 
 export interface PersistentVolume extends KubeObject {
@@ -65,15 +66,30 @@ export const wantsVolume = (claim: Claim, storageClass: StorageClass): boolean =
   // The volume controller sets it when no existing volume fits and the binding mode allows to go on.
   if (annotations['volume.kubernetes.io/storage-provisioner'] !== storageClass.provisioner) return false
   const waits = storageClass.volumeBindingMode === 'WaitForFirstConsumer'
-  if (waits && !annotations['volume.kubernetes.io/selected-node']) return false
+  if (waits && nodeOf(claim) === undefined) return false
   return sourceOf(claim) !== undefined
 }
+
+const selectedNode = 'volume.kubernetes.io/selected-node'
+
+/** Where the scheduler wants the volume; undefined where it was not asked. */
+export const nodeOf = ({ metadata }: Claim): string | undefined => metadata.annotations?.[selectedNode]
 
 /** Name of the volume that a claim gets: one per claim, however often this is tried. */
 export const volumeName = (claim: Claim): string => `pvc-${claim.metadata.uid}`
 
-/** The PersistentVolume of a claim, bound to it from the start. */
-export const volumeFor = (claim: Claim, storageClass: StorageClass, made: { size: number; node: string }) => ({
+const onlyOn = (node: string) => ({
+  required: {
+    nodeSelectorTerms: [{ matchExpressions: [{ key: 'kubernetes.io/hostname', operator: 'In', values: [node] }] }],
+  },
+})
+
+/** The PersistentVolume of a claim, bound to it from the start; without a node all can use it. */
+export const volumeFor = (
+  claim: Claim,
+  storageClass: StorageClass,
+  made: { size: number; node?: string | undefined },
+) => ({
   apiVersion: 'v1',
   kind: 'PersistentVolume',
   metadata: {
@@ -91,13 +107,7 @@ export const volumeFor = (claim: Claim, storageClass: StorageClass, made: { size
       uid: claim.metadata.uid,
     },
     csi: { driver: storageClass.provisioner, volumeHandle: volumeName(claim), fsType: 'ext4' },
-    nodeAffinity: {
-      required: {
-        nodeSelectorTerms: [
-          { matchExpressions: [{ key: 'kubernetes.io/hostname', operator: 'In', values: [made.node] }] },
-        ],
-      },
-    },
+    ...(made.node === undefined ? {} : { nodeAffinity: onlyOn(made.node) }),
     persistentVolumeReclaimPolicy: storageClass.reclaimPolicy ?? 'Delete',
     storageClassName: storageClass.metadata.name,
     volumeMode: 'Filesystem',

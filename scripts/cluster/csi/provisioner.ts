@@ -1,10 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ApiFailure, type ClusterApi, type KubeObject } from '../api.ts'
-import { type Driver, drivers } from './drivers.ts'
+import { firstNode } from '../nodes.ts'
+import { type Driver, drivers, reachParameter } from './drivers.ts'
 import {
   bytesOf,
   type Claim,
   mayDestroy,
+  nodeOf,
   type PersistentVolume,
   type Source,
   type StorageClass,
@@ -17,8 +19,7 @@ import type { VolumeStore } from './volumes.ts'
 
 interface Deps {
   readonly api: ClusterApi
-  readonly store: VolumeStore
-  readonly node: string
+  readonly storeOf: (driver: Driver) => VolumeStore
   readonly log: (line: string) => void
 }
 
@@ -55,7 +56,7 @@ const round = async (deps: Deps, complained: Map<string, string>) => {
   }
   for (const volume of await list<PersistentVolume>('/api/v1/persistentvolumes')) {
     if (!known.has(volume.spec.csi?.driver ?? '') || volume.status?.phase !== 'Released') continue
-    await destroy(deps, volume).catch((error: Error) => deps.log(`${volume.metadata.name}: ${error.message}`))
+    await destroy(deps, volume, known).catch((error: Error) => deps.log(`${volume.metadata.name}: ${error.message}`))
   }
 }
 
@@ -66,8 +67,9 @@ const make = async (deps: Deps, claim: Claim, storageClass: StorageClass, driver
   const from = await resolve(deps, claim, source, driver)
   const wanted = bytesOf(claim.spec.resources?.requests?.storage ?? '0')
   if (from.size > wanted) throw new Error(`the source has ${from.size} bytes, the claim asks for ${wanted}`)
-  const size = await deps.store.createVolume(volumeName(claim), wanted, from)
-  const volume = volumeFor(claim, storageClass, { size, node: deps.node })
+  const size = await deps.storeOf(driver).createVolume(volumeName(claim), wanted, from)
+  const node = storageClass.parameters?.[reachParameter] === 'any' ? undefined : (nodeOf(claim) ?? firstNode.name)
+  const volume = volumeFor(claim, storageClass, { size, node })
   await deps.api.create('/api/v1/persistentvolumes', volume).catch((error: unknown) => {
     if (!(error instanceof ApiFailure && error.code === 409)) throw error
   })
@@ -82,7 +84,7 @@ const resolve = async (deps: Deps, claim: Claim, source: Source, driver: Driver)
     const volume = await deps.api.get<PersistentVolume>(`/api/v1/persistentvolumes/${original.spec.volumeName}`)
     if (volume.spec.csi?.driver !== driver.name) throw new Error(`claim ${source.name} is not of this driver`)
     const id = volume.spec.csi.volumeHandle
-    return { volume: id, size: (await deps.store.sizeOf('volume', id)) ?? 0 }
+    return { volume: id, size: (await deps.storeOf(driver).sizeOf('volume', id)) ?? 0 }
   }
   const group = '/apis/snapshot.storage.k8s.io/v1'
   const snapshot = await deps.api.get<
@@ -94,21 +96,22 @@ const resolve = async (deps: Deps, claim: Claim, source: Source, driver: Driver)
   )
   const id = content.status?.snapshotHandle
   if (!id || content.spec.driver !== driver.name) throw new Error(`snapshot ${source.name} is not of this driver`)
-  return { snapshot: id, size: (await deps.store.sizeOf('snapshot', id)) ?? 0 }
+  return { snapshot: id, size: (await deps.storeOf(driver).sizeOf('snapshot', id)) ?? 0 }
 }
 
 /** Looks again, live, before bytes are destroyed: the list may be old, and the volume another claim's by now. */
-const destroy = async (deps: Deps, seen: PersistentVolume) => {
+const destroy = async (deps: Deps, seen: PersistentVolume, known: ReadonlyMap<string, Driver>) => {
   const path = `/api/v1/persistentvolumes/${seen.metadata.name}`
   const volume = await deps.api.find<PersistentVolume>(path)
   const ref = volume?.spec.claimRef
-  if (!volume?.spec.csi || !ref) return
+  const driver = known.get(volume?.spec.csi?.driver ?? '')
+  if (!volume?.spec.csi || !ref || !driver) return
   const claim = await deps.api.find<Claim>(claimPath(ref.namespace, ref.name))
   if (!mayDestroy(volume, claim)) return
   const { uid, resourceVersion } = volume.metadata
   // The object goes first: when it was changed since, nothing happens at all.
   await deps.api.remove(path, { ...(uid && { uid }), ...(resourceVersion && { resourceVersion }) })
-  await deps.store.deleteVolume(volume.spec.csi.volumeHandle)
+  await deps.storeOf(driver).deleteVolume(volume.spec.csi.volumeHandle)
   deps.log(`deleted volume ${volume.spec.csi.volumeHandle}`)
 }
 

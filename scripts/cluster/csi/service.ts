@@ -1,9 +1,6 @@
-import { mkdir } from 'node:fs/promises'
-import { dirname } from 'node:path'
-import { run } from '../shell.ts'
 import type { Driver } from './drivers.ts'
 import { loadService, type Method, StatusError } from './grpc.ts'
-import { isMounted, unmountIfMounted, type VolumeStore } from './volumes.ts'
+import { bindMount, unmountIfMounted, type VolumeStore } from './volumes.ts'
 
 interface ContentSource {
   snapshot?: { snapshotId: string } | null
@@ -66,11 +63,16 @@ const controller = (driver: Driver, store: VolumeStore): Record<string, Method> 
 const node = (store: VolumeStore, nodeId: string): Record<string, Method> => ({
   NodeGetInfo: () => ({ nodeId }),
   NodeGetCapabilities: () => ({ capabilities: [{ rpc: { type: 'STAGE_UNSTAGE_VOLUME' } }] }),
-  NodeStageVolume: async (request: { volumeId: string; stagingTargetPath: string }) => {
+  NodeStageVolume: async (request: {
+    volumeId: string
+    stagingTargetPath: string
+    volumeCapability?: { mount?: { mountFlags?: string[] } | null } | null
+  }) => {
     if ((await store.sizeOf('volume', request.volumeId)) === undefined) {
       throw new StatusError('NOT_FOUND', `there is no volume ${request.volumeId}`)
     }
-    await store.mount(request.volumeId, request.stagingTargetPath)
+    const options = request.volumeCapability?.mount?.mountFlags ?? []
+    await store.mount(request.volumeId, request.stagingTargetPath, options)
     return {}
   },
   NodeUnstageVolume: async (request: { volumeId: string; stagingTargetPath: string }) => {
@@ -78,12 +80,7 @@ const node = (store: VolumeStore, nodeId: string): Record<string, Method> => ({
     return {}
   },
   NodePublishVolume: async (request: { targetPath: string; stagingTargetPath: string; readonly: boolean }) => {
-    await mkdir(dirname(request.targetPath), { recursive: true })
-    await mkdir(request.targetPath, { recursive: true })
-    if (await isMounted(request.targetPath)) return {}
-    await run('mount', ['--bind', request.stagingTargetPath, request.targetPath])
-    // A bind mount takes `ro` only when it is mounted a second time.
-    if (request.readonly) await run('mount', ['-o', 'remount,bind,ro', request.targetPath])
+    await bindMount(request.stagingTargetPath, request.targetPath, request.readonly)
     return {}
   },
   NodeUnpublishVolume: async (request: { targetPath: string }) => {

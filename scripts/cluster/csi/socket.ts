@@ -1,6 +1,7 @@
 import { join } from 'node:path'
-import { statePaths } from '../paths.ts'
+import type { NodePlace } from '../nodes.ts'
 import type { Driver } from './drivers.ts'
 
-/** Where a driver serves CSI. */
-export const driverSocket = (driver: Driver): string => join(statePaths.kubelet, 'plugins', driver.name, 'csi.sock')
+/** Where a driver serves CSI on a node. */
+export const driverSocket = (node: NodePlace, driver: Driver): string =>
+  join(node.kubelet, 'plugins', driver.name, 'csi.sock')

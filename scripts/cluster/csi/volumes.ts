@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { mkdir, open, readFile, rename, rm, rmdir, stat, writeFile } from 'node:fs/promises'
+import { mkdir, open, readdir, readFile, rename, rm, rmdir, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { run } from '../shell.ts'
 
@@ -19,27 +19,45 @@ export interface VolumeStore {
   deleteSnapshot(id: string): Promise<void>
   /** Size of a volume or snapshot, undefined when there is none. */
   sizeOf(kind: 'volume' | 'snapshot', id: string): Promise<number | undefined>
-  /** Mounts a volume on a directory, which is made. */
-  mount(id: string, directory: string): Promise<void>
+  /** Mounts a volume on a directory, which is made. Refused where another node may write to it, or reads it and this one wants to write. */
+  mount(id: string, directory: string, options: readonly string[]): Promise<void>
   unmount(id: string, directory: string): Promise<void>
 }
 
-/** Opens the store of a directory; what is there from before is found again. */
-export const openVolumeStore = async (dir: string): Promise<VolumeStore> => {
+/** Where a node has mounted a volume, as every process of the cluster can reach it. */
+interface Mounted {
+  path: string
+  readOnly: boolean
+}
+
+/** Opens the store of a directory for a node; what is there from before is found again, by the other node too. */
+export const openVolumeStore = async (dir: string, node: string): Promise<VolumeStore> => {
   const places = { volume: join(dir, 'volumes'), snapshot: join(dir, 'snapshots') }
   for (const place of Object.values(places)) await mkdir(place, { recursive: true })
   const image = (kind: 'volume' | 'snapshot', id: string) => {
     if (!/^[\w.-]+$/.test(id)) throw new Error(`not an id of this driver: ${id}`)
     return join(places[kind], `${id}.img`)
   }
-  const mountNote = (id: string) => `${image('volume', id)}.mounted`
+  const mountNote = (id: string) => `${image('volume', id)}.on-${node}`
+
+  const mountsOf = async (id: string): Promise<(Mounted & { node: string })[]> => {
+    const start = `${id}.img.on-`
+    const notes = (await readdir(places.volume)).filter((name) => name.startsWith(start))
+    return Promise.all(
+      notes.map(async (name) => ({
+        ...(JSON.parse(await readFile(join(places.volume, name), 'utf8')) as Mounted),
+        node: name.slice(start.length),
+      })),
+    )
+  }
 
   const sizeOf = async (kind: 'volume' | 'snapshot', id: string) =>
     existsSync(image(kind, id)) ? (await stat(image(kind, id))).size : undefined
 
   /** Copies an image; one that is mounted is frozen meanwhile, so that the copy is a consistent file system. */
   const copy = async (kind: 'volume' | 'snapshot', id: string, target: string) => {
-    const mounted = kind === 'volume' && existsSync(mountNote(id)) ? await readFile(mountNote(id), 'utf8') : undefined
+    const mounts = kind === 'volume' ? await mountsOf(id) : []
+    const mounted = mounts.find(({ readOnly }) => !readOnly)?.path
     if (mounted) await run('fsfreeze', ['--freeze', mounted])
     try {
       await run('cp', ['--sparse=always', '--reflink=auto', image(kind, id), target])
@@ -88,11 +106,16 @@ export const openVolumeStore = async (dir: string): Promise<VolumeStore> => {
       return { size: made.size, created: made.mtime }
     },
     deleteSnapshot: (id) => rm(image('snapshot', id), { force: true }),
-    mount: async (id, directory) => {
+    mount: async (id, directory, options) => {
       await mkdir(directory, { recursive: true })
       if (await isMounted(directory)) return
-      await run('mount', ['-o', 'loop', image('volume', id), directory])
-      await writeFile(mountNote(id), directory)
+      const readOnly = options.includes('ro')
+      const elsewhere = (await mountsOf(id)).find((one) => one.node !== node && !(readOnly && one.readOnly))
+      if (elsewhere) throw new Error(`volume ${id} is in use on node ${elsewhere.node}`)
+      await run('mount', ['-o', ['loop', ...options].join(), image('volume', id), directory])
+      // The other node's driver doesn't see this mount but by this process.
+      const note: Mounted = { path: `/proc/${process.pid}/root${directory}`, readOnly }
+      await writeFile(mountNote(id), JSON.stringify(note))
     },
     unmount: async (id, directory) => {
       await rm(mountNote(id), { force: true })
@@ -105,6 +128,15 @@ export const openVolumeStore = async (dir: string): Promise<VolumeStore> => {
 export const isMounted = async (directory: string): Promise<boolean> => {
   const points = (await readFile('/proc/self/mountinfo', 'utf8')).split('\n').map((line) => line.split(' ')[4])
   return points.includes(directory)
+}
+
+/** Mounts a directory on another one, which is made. */
+export const bindMount = async (source: string, directory: string, readOnly: boolean): Promise<void> => {
+  await mkdir(directory, { recursive: true })
+  if (await isMounted(directory)) return
+  await run('mount', ['--bind', source, directory])
+  // A bind mount takes `ro` only when it is mounted a second time.
+  if (readOnly) await run('mount', ['-o', 'remount,bind,ro', directory])
 }
 
 /** Unmounts and removes a mount point; one that is neither is no error. */
