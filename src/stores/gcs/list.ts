@@ -19,16 +19,26 @@ const listed = (raw: ObjectResource, versions: boolean): ListedObject => {
   }
 }
 
-/** Pages through the newest state of each object under a prefix; each page is tried again until it makes sense. Generations come with it. */
+interface Page {
+  objects: ListedObject[]
+  /** The last key so far. */
+  last: string | undefined
+  token: string | undefined
+}
+
+/**
+ * Pages through the newest state of each object under a prefix; each page is tried again until it makes sense. Generations come with it. The next page is
+ * on its way while one is worked on.
+ */
 export async function* listObjects(
   deps: GcsDeps & { pageSize?: number | undefined },
   prefix: string,
   options: { versions?: boolean; startAfter?: string; signal?: AbortSignal } = {},
 ): AsyncGenerator<ListedObject> {
-  const { signal, startAfter } = options
-  let token: string | undefined
-  let last = startAfter
-  do {
+  const { startAfter } = options
+  const stop = new AbortController()
+  const signal = options.signal ? AbortSignal.any([options.signal, stop.signal]) : stop.signal
+  const pageAfter = (last: string | undefined, token: string | undefined): Promise<Page> => {
     const query = {
       prefix,
       fields: 'nextPageToken,items(name,size,generation,updated)',
@@ -37,19 +47,31 @@ export async function* listObjects(
       ...(token === undefined ? {} : { pageToken: token }),
       ...(startAfter === undefined ? {} : { startOffset: startAfter }),
     }
-    const from = last
-    const page = await callSdk(deps, { doing: 'list' }, signal, async (bucket) => {
+    return callSdk(deps, { doing: 'list' }, signal, async (bucket) => {
       const [items, next] = await bucket.getFiles(query)
       // startOffset lets the key itself through.
       const wanted = (object: ListedObject) => startAfter === undefined || compareUtf8(object.key, startAfter) > 0
       // Asked for some fields, the library hands out what the server sent and makes no files of it.
       const raw = items as unknown as ObjectResource[]
       const objects = raw.map((item) => listed(item, options.versions === true)).filter(wanted)
-      checkOrder(deps.name, objects, prefix, from)
-      return { objects, next: (next as { pageToken?: string } | null)?.pageToken }
+      checkOrder(deps.name, objects, prefix, last)
+      return {
+        objects,
+        last: objects.at(-1)?.key ?? last,
+        token: (next as { pageToken?: string } | null)?.pageToken,
+      }
     })
-    yield* page.objects
-    last = page.objects.at(-1)?.key ?? last
-    token = page.next
-  } while (token !== undefined)
+  }
+  try {
+    let ahead: Promise<Page> | undefined = pageAfter(startAfter, undefined)
+    while (ahead !== undefined) {
+      const page: Page = await ahead
+      ahead = page.token === undefined ? undefined : pageAfter(page.last, page.token)
+      // Seen when it is its turn.
+      ahead?.catch(() => {})
+      yield* page.objects
+    }
+  } finally {
+    stop.abort()
+  }
 }
