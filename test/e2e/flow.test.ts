@@ -65,11 +65,12 @@ describe('the life of data', () => {
     await world.expectObject(Claim, 'reader', (it) => !(it.metadata.finalizers ?? []).includes('granary.dev/populate'))
   })
 
-  test('what a Job writes becomes a version when it has succeeded', async () => {
+  test('what a Job writes becomes a version when it has succeeded, and takes the place of what lay where it is written back', async () => {
+    await putObject(world.s3, world.bucket, 'published/stale.txt', 'of another time')
     await world.create(
       dataset(world.namespace, 'labels', {
         volume: { storageClassName: 'fast' },
-        writeBack: { provider: 'bucket', prefix: 'published/', onConflict: 'Overwrite' },
+        writeBack: { provider: 'bucket', prefix: 'published/', onConflict: 'Overwrite', prune: true },
       }),
       claim(world.namespace, 'labels-out', {
         dataset: 'labels',
