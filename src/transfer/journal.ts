@@ -1,13 +1,9 @@
-import { promisify } from 'node:util'
-import { gunzip } from 'node:zlib'
-import { joinEntries } from '../manifest/diff.ts'
-import { ManifestError } from '../manifest/error.ts'
 import { uploadsPrefix } from '../manifest/keys.ts'
 import { entryLine, parseLine } from '../manifest/line.ts'
 import type { Entry } from '../manifest/types.ts'
 import type { ObjectStore } from '../stores/object-store.ts'
+import { newer, readable, readChunks } from './chunk-reader.ts'
 import { ChunkWriter, digits } from './chunk-writer.ts'
-import { readWhole } from './manifest-store.ts'
 
 /**
  * The journal of an upload under way: uploads/v<N>/<attempt>/<chunk>.ndjson.gz. Lines come in path order; one is written when its file's bytes are in
@@ -33,7 +29,6 @@ export interface Stamp {
 export const sameStamp = (a: Stamp, b: Stamp): boolean =>
   a.mtime === b.mtime && a.ctime === b.ctime && a.inode === b.inode
 
-const maxChunkBytes = 64 * 1024 * 1024
 const mostLines = 4096
 
 const lineText = ({ entry, stamp, etag }: JournalLine): string =>
@@ -59,17 +54,11 @@ export class JournalWriter extends ChunkWriter {
 }
 
 /** The lines of one attempt, in path order. */
-export async function* readJournal(
+export const readJournal = (
   store: ObjectStore,
   keys: readonly string[],
   signal: AbortSignal,
-): AsyncGenerator<JournalLine> {
-  for (const key of keys) {
-    const { bytes } = await readWhole(store, key, maxChunkBytes, signal)
-    const text = (await promisify(gunzip)(bytes)).toString()
-    for (const line of text.split('\n')) if (line !== '') yield parseText(line)
-  }
-}
+): AsyncGenerator<JournalLine> => readChunks(store, keys, parseText, signal)
 
 /** What earlier attempts left: the keys of each attempt's chunks, oldest attempt first. */
 export const findJournals = async (
@@ -98,21 +87,6 @@ export const mergeJournals = (
   let merged: AsyncIterable<JournalLine> = readJournal(store, [], signal)
   for (const keys of attempts.values()) merged = newer(merged, readable(readJournal(store, keys, signal)))
   return merged
-}
-
-/** A journal as far as it can be read: what is behind a broken chunk is uploaded again. */
-async function* readable(journal: AsyncIterable<JournalLine>): AsyncGenerator<JournalLine> {
-  try {
-    yield* journal
-  } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code
-    const broken = error instanceof SyntaxError || error instanceof ManifestError || error instanceof RangeError
-    if (!broken && !code?.startsWith('Z_')) throw error
-  }
-}
-
-async function* newer(older: AsyncIterable<JournalLine>, newest: AsyncIterable<JournalLine>) {
-  for await (const { a, b } of joinEntries(older, newest)) yield (b ?? a)!
 }
 
 /** Removes all journals of a version. */

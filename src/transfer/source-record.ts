@@ -1,10 +1,7 @@
-import { promisify } from 'node:util'
-import { gunzip } from 'node:zlib'
-import { joinEntries } from '../manifest/diff.ts'
 import { sha256Hex } from '../manifest/digest.ts'
 import type { ListedObject, ObjectStore } from '../stores/object-store.ts'
+import { newer, readable, readChunks } from './chunk-reader.ts'
 import { ChunkWriter, digits } from './chunk-writer.ts'
-import { readWhole } from './manifest-store.ts'
 import type { Found } from './walk.ts'
 
 /**
@@ -37,7 +34,6 @@ export const locationId = (location: object): string => sha256Hex(Buffer.from(JS
 
 const base = (prefix: string): string => `${prefix}sources/`
 const mostLines = 8192
-const maxChunkBytes = 64 * 1024 * 1024
 
 const lineText = ({ p, state, s, h, etag }: Recorded): string =>
   `${JSON.stringify(etag === undefined ? [p, state, s, h] : [p, state, s, h, etag])}\n`
@@ -101,27 +97,8 @@ const parseText = (text: string): Recorded => {
   return { p, state, s, h, ...(etag === undefined ? {} : { etag }) }
 }
 
-async function* readOne(store: ObjectStore, keys: string[], signal: AbortSignal): AsyncGenerator<Recorded> {
-  for (const key of keys) {
-    const lines: Recorded[] = []
-    try {
-      const { bytes } = await readWhole(store, key, maxChunkBytes, signal)
-      const text = (await promisify(gunzip)(bytes)).toString()
-      lines.push(...text.split('\n').filter(Boolean).map(parseText))
-    } catch (error) {
-      signal.throwIfAborted()
-      const broken = error instanceof SyntaxError || error instanceof RangeError
-      // What can't be read is as if it were not there.
-      if (broken || (error as NodeJS.ErrnoException).code?.startsWith('Z_')) return
-      throw error
-    }
-    yield* lines
-  }
-}
-
-async function* newer(older: AsyncIterable<Recorded>, newest: AsyncIterable<Recorded>): AsyncGenerator<Recorded> {
-  for await (const { a, b } of joinEntries(older, newest)) yield (b ?? a)!
-}
+const readOne = (store: ObjectStore, keys: string[], signal: AbortSignal): AsyncGenerator<Recorded> =>
+  readable(readChunks(store, keys, parseText, signal))
 
 /** What is known of each path; where several records have it, the newest counts. Only an attempt of the same version says where its copies are. */
 export const readRecords = (
