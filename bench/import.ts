@@ -7,8 +7,7 @@
  * with what was made; of copies every thousandth is read. Fails if something differs, or if a run takes more than 256 MiB.
  */
 import { createHash, hash } from 'node:crypto'
-import { linkSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { linkSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { repository } from '../scripts/cluster/paths.ts'
@@ -17,6 +16,7 @@ import { contentLine } from '../src/manifest/line.ts'
 import { openStore } from '../src/stores/open.ts'
 import { type Measured, measure } from './lib/measure.ts'
 import { conditions } from './lib/report.ts'
+import { openScratch } from './lib/scratch.ts'
 import { type Server, startS3 } from './lib/servers.ts'
 import { ensureTools } from './lib/tools.ts'
 
@@ -95,7 +95,7 @@ const check = (server: Server, mode: string, result: Record<string, unknown>, ma
       throw new Error(`the copy of ${pathOf(i)} differs`)
 }
 
-const dir = mkdtempSync(join(tmpdir(), 'granary-bench-'))
+const { dir, close } = openScratch()
 const server = await startS3(join(dir, 'server'), false)
 const results: Record<string, Measured> = {}
 try {
@@ -115,5 +115,5 @@ try {
   writeFileSync(values.json, JSON.stringify({ conditions: conditions(), objects, results }, undefined, 2))
 } finally {
   await server.stop()
-  rmSync(dir, { recursive: true, force: true })
+  close()
 }

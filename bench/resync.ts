@@ -1,38 +1,37 @@
 /**
  * Brings a directory up to date that was made from the same bucket before, with nothing changed and with one file in a hundred changed:
  *
- *     npm run bench:resync -- [--runs N] [--quick] [--tools granary,s5cmd,rclone,aws] [--json FILE]
+ *     npm run bench:resync -- [--rounds N] [--quick] [--tools granary,s5cmd,rclone,aws] [--json FILE]
  *
  * Each tool has a directory of its own, made by itself. Beside them a bare listing of the prefix, and for the changed set a full download by each.
  */
 import { execFileSync, spawnSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { repository } from '../scripts/cluster/paths.ts'
 import { dataSets, makeDataSet, writePlanned } from './lib/data.ts'
 import { type Measured, measure } from './lib/measure.ts'
 import { type CaseResult, conditions, table } from './lib/report.ts'
+import { openScratch } from './lib/scratch.ts'
 import { startS3 } from './lib/servers.ts'
 import { ensureTools, type Task, type Tool, type ToolName, toolsFor } from './lib/tools.ts'
 
 const { values } = parseArgs({
   options: {
-    runs: { type: 'string', default: '5' },
+    rounds: { type: 'string', default: '5' },
     quick: { type: 'boolean', default: false },
     tools: { type: 'string', default: 'granary,s5cmd,rclone,aws' },
     json: { type: 'string', default: 'bench-resync.json' },
   },
 })
-const runs = values.quick ? 1 : Number(values.runs)
+const runs = values.quick ? 1 : Number(values.rounds)
 const wanted = values.tools.split(',') as ToolName[]
 const log = (line: string) => console.error(line)
 
-const dir = mkdtempSync(join(tmpdir(), 'granary-bench-'))
-const memory = mkdtempSync('/dev/shm/granary-bench-')
+const { dir, memory, close } = openScratch()
 const prefix = 'set'
-const files = dataSets(values.quick).tiny!()
+const files = dataSets(values.quick ? 'quick' : 'full').tiny!()
 const source = join(memory, 'source')
 const bytes = files.reduce((sum, { size }) => sum + size, 0)
 
@@ -108,6 +107,5 @@ try {
   writeFileSync(values.json, JSON.stringify({ conditions: conditions(), results: [unchanged, changed] }, undefined, 2))
 } finally {
   await server.stop()
-  rmSync(dir, { recursive: true, force: true })
-  rmSync(memory, { recursive: true, force: true })
+  close()
 }

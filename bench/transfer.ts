@@ -1,18 +1,18 @@
 /**
  * Copies the same data with Granary and with the tools that people use today, from and to the same server, one after the other in turns:
  *
- *     npm run bench:transfer -- [--case NAME]… [--runs N] [--quick] [--tools granary,s5cmd,rclone,aws] [--json FILE]
+ *     npm run bench:transfer -- [--case NAME]… [--rounds N] [--full | --quick] [--tools granary,s5cmd,rclone,aws] [--json FILE]
  *
  * Prints medians and ratios and writes every run as JSON. Fails if a copy differs from its source; never because something is slow.
  */
 import { execFileSync, spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { dataSets, makeDataSet, type Planned } from './lib/data.ts'
 import { measure } from './lib/measure.ts'
 import { type CaseResult, conditions, table } from './lib/report.ts'
+import { openScratch } from './lib/scratch.ts'
 import { type Server, startGcs, startS3 } from './lib/servers.ts'
 import { ensureTools, type Task, type Tool, type ToolName, toolsFor } from './lib/tools.ts'
 
@@ -32,7 +32,8 @@ const cases = [
 const { values } = parseArgs({
   options: {
     case: { type: 'string', multiple: true },
-    runs: { type: 'string', default: '5' },
+    rounds: { type: 'string', default: '5' },
+    full: { type: 'boolean', default: false },
     quick: { type: 'boolean', default: false },
     tools: { type: 'string', default: 'granary,s5cmd,rclone,aws' },
     json: { type: 'string', default: 'bench-transfer.json' },
@@ -41,14 +42,16 @@ const { values } = parseArgs({
 const unknown = values.case?.filter((name) => !cases.some((each) => each.name === name)) ?? []
 if (unknown.length > 0)
   throw new Error(`no case ${unknown.join(', ')}; there are ${cases.map(({ name }) => name).join(', ')}`)
-const runs = values.quick ? 1 : Number(values.runs)
+const rounds = values.quick ? 1 : Number(values.rounds)
+const amount = values.quick ? 'quick' : values.full ? 'full' : 'usual'
+/** Who took so many times as long as the quickest in the first round is no match, and is spared the others. */
+const patience = 4
 const wanted = values.tools.split(',') as ToolName[]
 const log = (line: string) => console.error(line)
 
-const dir = mkdtempSync(join(tmpdir(), 'granary-bench-'))
-const memory = mkdtempSync('/dev/shm/granary-bench-')
+const { dir, memory, close } = openScratch()
 const results: CaseResult[] = []
-const sets = dataSets(values.quick)
+const sets = dataSets(amount)
 const planned = new Map<string, Planned[]>()
 
 /** The files of a data set on this machine; the only copy at a time, since some are big. */
@@ -125,18 +128,21 @@ const runCase = async (what: (typeof cases)[number]) => {
   }
   try {
     if (what.do === 'download') await seed(server, what.set, source)
-    const tools = Object.entries(toolsFor(what.do, server.kind)).flatMap(([name, ways]) =>
+    let tools = Object.entries(toolsFor(what.do, server.kind)).flatMap(([name, ways]) =>
       wanted.includes(name as ToolName) ? ways : [],
     )
-    for (let run = 0; run < runs; run++) {
+    for (let run = 0; run < rounds; run++) {
       // Nobody is always the first, or always behind the same one.
       for (const tool of [...tools.slice(run % tools.length), ...tools.slice(0, run % tools.length)]) {
         const measured = await once(tool, what, server, source)
         log(
-          `${what.name} ${run + 1}/${runs} ${tool.name}: ${measured.wall.toFixed(2)} s, ${measured.cpu.toFixed(2)} s CPU`,
+          `${what.name} ${run + 1}/${rounds} ${tool.name}: ${measured.wall.toFixed(2)} s, ${measured.cpu.toFixed(2)} s CPU`,
         )
         result.runs[tool.name] = [...(result.runs[tool.name] ?? []), measured]
       }
+      const wallOf = ({ name }: Tool) => result.runs[name]![0]!.wall
+      const quickest = Math.min(...tools.map(wallOf))
+      tools = tools.filter((tool) => tool.name === 'granary' || wallOf(tool) <= patience * quickest)
     }
   } finally {
     await server.stop()
@@ -145,7 +151,7 @@ const runCase = async (what: (typeof cases)[number]) => {
   }
   results.push(result)
   console.log(table(result))
-  writeFileSync(values.json, JSON.stringify({ conditions: conditions(), results }, undefined, 2))
+  writeFileSync(values.json, JSON.stringify({ conditions: conditions(), amount, results }, undefined, 2))
 }
 
 try {
@@ -153,6 +159,5 @@ try {
   execFileSync('python3', ['--version'])
   for (const what of cases) if (values.case === undefined || values.case.includes(what.name)) await runCase(what)
 } finally {
-  rmSync(dir, { recursive: true, force: true })
-  rmSync(memory, { recursive: true, force: true })
+  close()
 }

@@ -45,16 +45,25 @@ const images = (count: number): Planned[] => {
   return [...pictures, ...annotations, index, ...archives]
 }
 
-/** The data sets by name; `quick` gives a twentieth of each. */
-export const dataSets = (quick: boolean): Record<string, () => Planned[]> => {
-  const some = (count: number) => (quick ? Math.ceil(count / 20) : count)
+/** How much data: so much that all cases are through in half an hour, all that the targets speak of, or just enough to see that everything works. */
+export type Amount = 'usual' | 'full' | 'quick'
+
+const amounts = {
+  full: { small: 20_000, tiny: 100_000, big: 512, huge: 4096, directories: 20_000, images: 10_000 },
+  usual: { small: 8000, tiny: 20_000, big: 256, huge: 1024, directories: 5000, images: 2000 },
+  quick: { small: 1000, tiny: 5000, big: 26, huge: 205, directories: 1000, images: 500 },
+}
+
+/** The data sets by name. */
+export const dataSets = (amount: Amount): Record<string, () => Planned[]> => {
+  const { small, tiny, big, huge, ...more } = amounts[amount]
   return {
-    small: () => flat(some(20_000), 8 * KiB),
-    tiny: () => flat(some(100_000), KiB),
-    big: () => flat(4, some(512 * MiB)),
-    huge: () => flat(1, some(4096 * MiB)),
-    directories: () => directories(some(20_000)),
-    images: () => images(some(10_000)),
+    small: () => flat(small, 8 * KiB),
+    tiny: () => flat(tiny, KiB),
+    big: () => flat(4, big * MiB),
+    huge: () => flat(1, huge * MiB),
+    directories: () => directories(more.directories),
+    images: () => images(more.images),
   }
 }
 

@@ -21,14 +21,16 @@ used = resource.getrusage(resource.RUSAGE_CHILDREN)
 json.dump({"code": code, "wall": wall, "cpu": used.ru_utime + used.ru_stime, "memory": used.ru_maxrss / 1024}, open(sys.argv[1], "w"))
 `
 
-/** Runs a program to its end and says what it took. Throws with the end of its output if it fails. */
+/** Runs a program, which ends with this process, to its end and says what it took. Throws with the end of its output if it fails. */
 export const measure = async (
   scratch: string,
   command: readonly string[],
   env: Record<string, string>,
 ): Promise<Measured> => {
   const report = join(scratch, `measured-${process.pid}.json`)
-  const child = spawn('python3', ['-c', wrapper, report, ...command], { env, stdio: ['ignore', 'pipe', 'pipe'] })
+  const bound = ['setpriv', '--pdeathsig', 'KILL']
+  const args = [...bound, 'python3', '-c', wrapper, report, ...bound, ...command]
+  const child = spawn(args[0]!, args.slice(1), { env, stdio: ['ignore', 'pipe', 'pipe'] })
   let output = ''
   for (const stream of [child.stdout, child.stderr])
     stream.setEncoding('utf8').on('data', (text: string) => {

@@ -11,6 +11,8 @@ export interface CaseResult {
 
 export interface Row extends Measured {
   tool: string
+  /** How often it ran. */
+  runs: number
   /** How many times as long, and as much, as Granary. */
   wallRatio: number
   cpuRatio: number
@@ -20,12 +22,13 @@ export const rowsOf = (result: CaseResult): Row[] => {
   const own = medians(result.runs.granary ?? [])
   return Object.entries(result.runs).map(([tool, runs]) => {
     const row = medians(runs)
-    return { tool, ...row, wallRatio: row.wall / own.wall, cpuRatio: row.cpu / own.cpu }
+    return { tool, runs: runs.length, ...row, wallRatio: row.wall / own.wall, cpuRatio: row.cpu / own.cpu }
   })
 }
 
 const cells = (row: Row): string[] => [
   row.tool,
+  String(row.runs),
   row.wall.toFixed(2),
   row.cpu.toFixed(2),
   row.memory.toFixed(0),
@@ -35,12 +38,11 @@ const cells = (row: Row): string[] => [
 
 /** A table in Markdown. Ratios above 1: Granary takes less. */
 export const table = (result: CaseResult): string => {
-  const runs = Math.min(...Object.values(result.runs).map((each) => each.length))
   const lines = [
-    `### ${result.case}: ${result.files} files, ${(result.bytes / 2 ** 20).toFixed(0)} MiB, medians of ${runs}`,
+    `### ${result.case}: ${result.files} files, ${(result.bytes / 2 ** 20).toFixed(0)} MiB, medians`,
     '',
-    '| tool | seconds | CPU seconds | peak MiB | seconds to Granary’s | CPU to Granary’s |',
-    '|---|---|---|---|---|---|',
+    '| tool | runs | seconds | CPU seconds | peak MiB | seconds to Granary’s | CPU to Granary’s |',
+    '|---|---|---|---|---|---|---|',
     ...rowsOf(result).map((row) => `| ${cells(row).join(' | ')} |`),
     '',
   ]

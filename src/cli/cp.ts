@@ -100,18 +100,21 @@ const copy = async (deps: CopyDeps, args: CopyArgs, signal: AbortSignal): Promis
     if (!isStore(to)) await promisify(execFile)('sync', ['-f', to.target.root])
   }
   const progress = showProgress(err, () => Date.now())
+  let finished = false
   try {
     const record = new SyncRecord(dir, bootId(), onDisk)
     await record.open()
     const { include, exclude, prune } = args
     const uploads = new BigUploads(join(dir, 'uploads'))
     const tree = new TreeWriter(join(dir, 'tree'))
-    return await sync({ from, to, record, uploads, tree, include, exclude, prune }, progress, signal)
+    const done = await sync({ from, to, record, uploads, tree, include, exclude, prune }, progress, signal)
+    finished = true
+    return done
   } finally {
     progress.stop()
     release()
     if (isStore(from)) await from.store.close()
-    await (isStore(to) ? to.store : to.target).close()
+    await (isStore(to) ? to.store.close() : to.target.close(finished))
   }
 }
 

@@ -61,12 +61,29 @@ export interface DownloadOptions {
   ifMatch?: string
   /** What was recorded when the object was first read, lower-case hex: the bytes are checked against it. Without it: against all that the store knows. */
   sha256?: string
+  /**
+   * Of a file: bytes at its beginning that are there already, brought from this very state of the object. They are summed up and checked with the rest;
+   * whether they are fetched again is up to the store.
+   */
+  have?: number
+  /** Hears how many bytes of a file's beginning are written without a gap; 0 whenever it starts over. */
+  onWhole?: (bytes: number) => void
   /** Hears of bytes that have arrived; negative counts take back what has to come once more. */
   onBytes?: (count: number) => void
   signal?: AbortSignal
 }
 
+/** An upload in parts that outlives its process, where a store knows such. */
+export interface ResumableUpload {
+  /** One that was begun for the very same bytes: parts of it that have them are not sent again. Nothing is lost if the store knows it no more. */
+  id?: string
+  /** Hears which upload it is, before any part is sent. */
+  started(id: string): void
+}
+
 export interface UploadFileOptions extends PutOptions {
+  /** With it an upload whose signal is aborted keeps its parts; else whatever fails is taken back. */
+  resumable?: ResumableUpload
   /** Bytes of the file that are sent. */
   size: number
   onBytes?: (count: number) => void

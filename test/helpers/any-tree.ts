@@ -86,6 +86,6 @@ export const copyTree = async (
     const how = { from, to, record, uploads, tree: writer, prune: false, ...options }
     return await sync(how, silent, new AbortController().signal)
   } finally {
-    if (!isStore(to)) await to.target.close()
+    if (!isStore(to)) await to.target.close(true)
   }
 }

@@ -10,6 +10,7 @@ import {
   ListMultipartUploadsCommand,
   ListObjectsV2Command,
   ListObjectVersionsCommand,
+  ListPartsCommand,
   PutObjectCommand,
   UploadPartCommand,
 } from '@aws-sdk/client-s3'
@@ -30,6 +31,7 @@ export const commands = {
   ListMultipartUploads: ListMultipartUploadsCommand,
   ListObjectsV2: ListObjectsV2Command,
   ListObjectVersions: ListObjectVersionsCommand,
+  ListParts: ListPartsCommand,
   PutObject: PutObjectCommand,
   UploadPart: UploadPartCommand,
 }

@@ -1,13 +1,14 @@
 import { createHash } from 'node:crypto'
 import type { Readable } from 'node:stream'
 import { md5OfEtag } from '../checksum.ts'
-import { type ObjectInfo, type PutOptions, StoreError } from '../object-store.ts'
+import { type ObjectInfo, type PutOptions, type ResumableUpload, StoreError } from '../object-store.ts'
 import { readExactly } from '../read-exactly.ts'
 import { TransientError, withRetry } from '../retry.ts'
 import { callStore, type S3Deps } from './deps.ts'
 import { translate } from './errors.ts'
 import { getObject } from './get.ts'
 import { infoOf } from './info.ts'
+import { type StoredParts, storedParts } from './parts.ts'
 import { condition, damaged, putObject, writeContext } from './put.ts'
 
 /** 8 MiB parts, larger ones where S3's limit of 10,000 parts asks for it; a few in flight: memory stays bounded. */
@@ -129,14 +130,15 @@ const headForEtag = async (u: Upload): Promise<ObjectInfo | undefined> => {
 type ReadPart = (offset: number, length: number) => Promise<PartBytes>
 
 /** Reads part after part and sends a few at once; the first failure stops the others. */
-const sendParts = async (u: Upload, size: number, read: ReadPart, sender: Sender) => {
+const sendParts = async (u: Upload, size: number, read: ReadPart, sender: Sender, there: StoredParts | undefined) => {
   const partSize = partSizeFor(size)
   const parts: Part[] = []
   const failures: unknown[] = []
   const running = new Set<Promise<void>>()
   const send = async (number: number, part: PartBytes) => {
     try {
-      parts[number - 1] = await sender.part(u, number, part)
+      const kept = there?.holds(number, part.bytes)
+      parts[number - 1] = kept ?? (await sender.part(u, number, part))
     } catch (error) {
       failures.push(error)
     } finally {
@@ -155,7 +157,7 @@ const sendParts = async (u: Upload, size: number, read: ReadPart, sender: Sender
   return parts
 }
 
-/** An upload in parts; whatever goes wrong, they are taken back. */
+/** An upload in parts. They are taken back whatever goes wrong, but for one that is told to stop and can be gone on with. */
 export const uploadInParts = async (
   deps: S3Deps,
   key: string,
@@ -163,10 +165,12 @@ export const uploadInParts = async (
   read: ReadPart,
   sender: Sender,
   options: PutOptions,
+  resumable?: ResumableUpload,
 ): Promise<ObjectInfo> => {
   const stop = new AbortController()
   const signal = options.signal ? AbortSignal.any([options.signal, stop.signal]) : stop.signal
-  const id = await callStore(deps, writeContext(deps, key, options), signal, async () => {
+  const there = resumable?.id === undefined ? undefined : await storedParts(deps, key, resumable.id, signal)
+  const begin = async () => {
     const input = {
       Bucket: deps.bucket,
       Key: key,
@@ -176,13 +180,15 @@ export const uploadInParts = async (
     const { UploadId } = await client.send(new commands.CreateMultipartUpload(input), { abortSignal: signal })
     if (!UploadId) throw new SyntaxError('no upload id')
     return UploadId
-  })
+  }
+  const id = there?.id ?? (await callStore(deps, writeContext(deps, key, options), signal, begin))
+  resumable?.started(id)
   const upload = { deps, key, id, signal, options }
   try {
-    return await complete(upload, await sendParts(upload, size, read, sender), size)
+    return await complete(upload, await sendParts(upload, size, read, sender, there), size)
   } catch (error) {
     stop.abort()
-    await abortUpload(deps, key, id)
+    if (resumable === undefined || !options.signal?.aborted) await abortUpload(deps, key, id)
     throw error
   }
 }

@@ -9,8 +9,11 @@ import { type BigUploads, severalParts } from './big-uploads.ts'
 import { type Destination, isStore, type Source, type StoreEnd } from './ends.ts'
 import { chunksOf, Summing, withStableFile } from './local-read.ts'
 import type { LocalTarget } from './local-target.ts'
+import type { Partial } from './partials.ts'
 import { identityOfObject, pinOf } from './store-list.ts'
 
+/** Bigger files are gone on with where a run was stopped. */
+const resumedBytes = 16 * 1024 * 1024
 /** Up to this many bytes a file is in memory as a whole on its way. */
 const wholeBytes = 256 * 1024
 
@@ -50,10 +53,14 @@ const download = async (deps: CopyDeps, from: StoreEnd, target: LocalTarget, ite
   const how = { size: item.size, ...pinOf(item), onBytes, signal }
   const key = `${from.prefix}${item.p}`
   const x = item.x ?? false
-  const get = (into: { fd: number } | { bytes: Uint8Array }): Promise<Transferred> =>
-    readDrift(from, item, () => from.store.download(key, into, how))
+  const get = (into: { fd: number } | { bytes: Uint8Array }, partial?: Partial): Promise<Transferred> => {
+    const more = partial && { have: partial.have, onWhole: partial.whole }
+    return readDrift(from, item, () => from.store.download(key, into, { ...how, ...more }))
+  }
   if (item.size > wholeBytes) {
-    const { made, id } = await target.write(item.p, x, (fd) => get({ fd }))
+    const known = item.size > resumedBytes && how.ifMatch !== undefined
+    const state = known ? [from.store.name, key, item.size, how.ifMatch] : undefined
+    const { made, id } = await target.write(item.p, x, (fd, partial) => get({ fd }, partial), state)
     return { size: item.size, h: made.sha256, x, source: item.id, there: id }
   }
   const bytes = deps.buffers.take(item.size)
@@ -77,8 +84,8 @@ const upload = async (deps: CopyDeps, root: string, to: StoreEnd, item: Item): P
   let stored = false
   try {
     return await withStableFile(`${root}/${item.p}`, async ({ fd, size, executable, id }) => {
-      if (size > severalParts) uploads.starts(key)
-      const { info, sha256 } = await to.store.uploadFile(key, fd, { size, onBytes, signal })
+      const resumable = size > severalParts ? { resumable: uploads.startsFrom(key, size, id) } : {}
+      const { info, sha256 } = await to.store.uploadFile(key, fd, { size, onBytes, signal, ...resumable })
       stored = true
       return madeOf(size, sha256, executable, id, info)
     })

@@ -2,6 +2,7 @@ import {
   chmodSync,
   closeSync,
   constants,
+  fchmodSync,
   lstatSync,
   mkdirSync,
   openSync,
@@ -14,10 +15,12 @@ import {
 import { rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { MoveFailure } from '../../mover/failure.ts'
+import { StoreError } from '../../stores/object-store.ts'
 import type { Identity } from '../plan.ts'
 import { localFailure } from './failures.ts'
 import { identityOf, scratchName } from './local-list.ts'
 import { takeLock } from './lock.ts'
+import { type Partial, Partials } from './partials.ts'
 
 const codeOf = (error: unknown) => (error as NodeJS.ErrnoException).code
 
@@ -40,6 +43,12 @@ const removeEmpty = (path: string): void => {
   rmdirSync(path)
 }
 
+/** Somebody stopped it, or the store doesn't answer: neither says anything against what has come so far. */
+const isPassing = (error: unknown): boolean => {
+  if (error instanceof StoreError) return error.failure === 'unreachable'
+  return !(error instanceof MoveFailure) && codeOf(error) === undefined
+}
+
 /** Directories that are remembered as made. */
 const maxKnown = 100_000
 
@@ -51,6 +60,7 @@ export class LocalTarget {
   readonly root: string
   readonly #umask: number
   readonly #scratch: string
+  readonly #partials: Partials
   readonly #known = new Set<string>()
   #count = 0
   #unlock: () => void = () => {}
@@ -58,6 +68,7 @@ export class LocalTarget {
   constructor(root: string) {
     this.root = root
     this.#scratch = join(root, scratchName)
+    this.#partials = new Partials(join(this.#scratch, 'parts'))
     this.#umask = process.umask()
   }
 
@@ -79,13 +90,15 @@ export class LocalTarget {
     return rm(join(this.#scratch, 'files'), { recursive: true, force: true })
   }
 
-  async close(): Promise<void> {
+  /** `finished`: nothing is left for another run to go on with. */
+  async close(finished: boolean): Promise<void> {
     await this.#sweep()
+    this.#partials.close(finished)
     this.#unlock()
     try {
       rmdirSync(this.#scratch)
     } catch (error) {
-      if (codeOf(error) !== 'ENOENT') throw error
+      if (!['ENOENT', 'ENOTEMPTY', 'EEXIST'].includes(codeOf(error) ?? '')) throw error
     }
   }
 
@@ -104,25 +117,35 @@ export class LocalTarget {
     this.#known.add(path)
   }
 
-  /** Runs `fill` on a new file and gives it its name; it appears whole or not at all. */
+  /**
+   * Runs `fill` on a new file and gives it its name; it appears whole or not at all. With `state`, which tells its bytes from any others, a run that is
+   * stopped leaves what it has of it to the next one.
+   */
   async write<T>(
     path: string,
     executable: boolean,
-    fill: (fd: number) => Promise<T>,
+    fill: (fd: number, partial?: Partial) => Promise<T>,
+    state?: readonly unknown[],
   ): Promise<{ made: T; id: Identity }> {
-    const scratch = `${this.#scratch}/files/${this.#count++}`
+    const partial = state && this.#partials.open(path, state)
+    const scratch = partial?.file ?? `${this.#scratch}/files/${this.#count++}`
     const mode = (executable ? 0o777 : 0o666) & ~this.#umask
+    const create = partial?.have ? constants.O_NOFOLLOW : constants.O_CREAT | constants.O_EXCL
     try {
-      const fd = openSync(scratch, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL, mode)
+      const fd = openSync(scratch, constants.O_RDWR | create, mode)
       let made: T
       try {
-        made = await fill(fd)
+        if (partial?.have) fchmodSync(fd, mode)
+        made = await fill(fd, partial)
       } finally {
         closeSync(fd)
       }
-      return { made, id: this.#name(scratch, path) }
+      const id = this.#name(scratch, path)
+      partial?.forget()
+      return { made, id }
     } catch (error) {
-      rmSync(scratch, { force: true })
+      if (partial === undefined) rmSync(scratch, { force: true })
+      else if (!partial.worthKeeping || !isPassing(error)) partial.forget()
       throw localFailure(error, this.root)
     }
   }

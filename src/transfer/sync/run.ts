@@ -209,7 +209,7 @@ class Run {
 
   async go(signal: AbortSignal): Promise<void> {
     const { from, to, uploads } = this.#syncing
-    if (isStore(to)) await uploads.sweep(to.store, signal)
+    uploads.open()
     const width = Math.max(...[from, to].map((end) => (isStore(end) ? end.store.width : 4)))
     const budget = makeBudget(budgetBytes)
     await forEach(
@@ -230,8 +230,9 @@ class Run {
     this.done.warnings.push(...this.#rules.warnings)
     for (const action of this.#blocked) await this.#carryOut(action, signal)
     this.#judge()
-    if (isStore(to)) await this.#syncing.tree.finish(to, this.#filter, signal)
-    uploads.clear()
+    if (!isStore(to)) return
+    await this.#syncing.tree.finish(to, this.#filter, signal)
+    await uploads.finish(to.store, signal)
   }
 
   /** Whether all of the source is at the destination now; only then anything is deleted there. */

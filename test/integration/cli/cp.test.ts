@@ -1,10 +1,11 @@
 import { appendFile, chmod, mkdir, readdir, readFile, rename, rm, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { ListMultipartUploadsCommand, PutObjectCommand } from '@aws-sdk/client-s3'
+import { ListMultipartUploadsCommand, ListPartsCommand, PutObjectCommand } from '@aws-sdk/client-s3'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { exitCodes } from '../../../src/api/move-result.ts'
 import { runCopy } from '../../../src/cli/cp.ts'
 import { copyConfig } from '../../../src/copy-config.ts'
+import { until } from '../../helpers/child.ts'
 import { type CopyEnd, copyEnvironment, launcher, startCopy } from '../../helpers/cp-process.ts'
 import type { Match } from '../../helpers/faults.ts'
 import { type FaultyProxy, startFaultyProxy } from '../../helpers/faulty-proxy.ts'
@@ -148,21 +149,22 @@ describe('granary cp', () => {
     expect(await copy(bucket(), at('check'))).toMatchObject({ files: 2 })
   })
 
-  describe('killed with kill -9', () => {
-    const killAt = async (match: Match, args: string[]) => {
-      let copying: ReturnType<typeof start> | undefined
-      const die = async () => {
-        copying!.kill('SIGKILL')
-        await copying!.ended
-      }
-      proxy.plan({ match, fault: { kind: 'before', run: die } })
-      copying = start(...args)
-      const end = await copying.ended
-      outputs.push(end.stdout, end.stderr)
-      expect(end.code, end.stderr).toBeNull()
-      proxy.plan()
+  const killAt = async (match: Match, args: string[], first: () => Promise<unknown> = async () => {}) => {
+    let copying: ReturnType<typeof start> | undefined
+    const die = async () => {
+      await first()
+      copying!.kill('SIGKILL')
+      await copying!.ended
     }
+    proxy.plan({ match, fault: { kind: 'before', run: die } })
+    copying = start(...args)
+    const end = await copying.ended
+    outputs.push(end.stdout, end.stderr)
+    expect(end.code, end.stderr).toBeNull()
+    proxy.plan()
+  }
 
+  describe('killed with kill -9', () => {
     test.each<[string, Match]>([
       ['at its fourth', { method: 'GET', key: /\/./, nth: 4 }],
       ['at a big one', { method: 'GET', key: /big/ }],
@@ -185,6 +187,58 @@ describe('granary cp', () => {
       await killAt(match, [at('source'), bucket()])
       await copy(at('source'), bucket())
       await copy(bucket(), at('down'))
+      expect(await contents('down')).toEqual(await contents('source'))
+      expect(await unfinished()).toEqual([])
+    })
+  })
+
+  describe('a big file is gone on with where it was', () => {
+    const huge = pattern(40 * MiB + 3, 5)
+    const ranges = () => proxy.log.flatMap(({ key, range }) => (/big/.test(key) && range !== undefined ? [range] : []))
+
+    test('on the way down', async () => {
+      await plant(at('source'), { big: huge })
+      const { digest } = await copy(at('source'), bucket())
+      const noted = async () => {
+        const parts = await readdir(at('down/.granary-partial/parts'))
+        const note = await readFile(at(`down/.granary-partial/parts/${parts.find((name) => name.endsWith('.state'))}`))
+        return Number(note.toString().trim().split('\n').at(-1)) > 0
+      }
+      await killAt({ key: /big/, range: /^bytes=33554432-/ }, [bucket(), at('down')], () => until('a note', noted))
+      expect(await copy(bucket(), at('down'))).toMatchObject({ moved: 1, movedBytes: huge.length, digest })
+      expect(ranges().filter((range) => range.startsWith('bytes=0-'))).toEqual([])
+      expect(await contents('down')).toEqual(await contents('source'))
+      expect((await readdir(at('down'))).filter((name) => name.startsWith('.'))).toEqual([])
+    })
+
+    test('unless it is another object by then', async () => {
+      await plant(at('source'), { big: huge })
+      await copy(at('source'), bucket())
+      await killAt({ key: /big/, range: /^bytes=33554432-/ }, [bucket(), at('down')])
+      await plant(at('source'), { big: pattern(huge.length, 9) })
+      const { digest } = await copy(at('source'), bucket())
+      expect(await copy(bucket(), at('down'))).toMatchObject({ digest })
+      expect(await contents('down')).toEqual(await contents('source'))
+    })
+
+    test('on the way up', async () => {
+      await plant(at('source'), { big: huge, small: 'small' })
+      const sent = async () => {
+        const [upload] = await unfinished()
+        if (upload?.UploadId === undefined) return 0
+        const id = { Bucket: 'bucket', Key: upload.Key, UploadId: upload.UploadId }
+        return (await server.client.send(new ListPartsCommand(id))).Parts?.length ?? 0
+      }
+      const match = { method: 'PUT', query: /partNumber=6/ }
+      await killAt(match, [at('source'), bucket()], () => until('a part', async () => (await sent()) > 0))
+      const before = await sent()
+      const { digest } = await copy(at('source'), bucket())
+      const count = (method: string, query: RegExp) =>
+        proxy.log.filter((each) => each.method === method && query.test(each.query)).length
+      expect(count('POST', /^uploads/)).toBe(0)
+      // A part that was on its way may have arrived after it was counted.
+      expect(count('PUT', /partNumber/)).toBeLessThanOrEqual(6 - before)
+      expect(await copy(bucket(), at('down'))).toMatchObject({ digest })
       expect(await contents('down')).toEqual(await contents('source'))
       expect(await unfinished()).toEqual([])
     })

@@ -169,4 +169,40 @@ describe('downloads through a faulty proxy', () => {
     }
     await until('all connections to be closed', async () => sockets() <= before + 2)
   })
+
+  describe('a beginning that is there already', () => {
+    const bytes = contents.big
+    const have = 16 * MiB
+    const fetched = () => proxy.log.flatMap(({ method, range }) => (method === 'GET' ? [range] : []))
+    const bring = async (etag: string, key: string, there: Buffer) => {
+      await file.truncate(0)
+      await file.write(there, 0, there.length, 0)
+      const whole: number[] = []
+      let count = 0
+      const options = { size: bytes.length, ifMatch: etag, have }
+      const onBytes = (more: number) => {
+        count += more
+      }
+      const got = await store.download(key, { fd: file.fd }, { ...options, onBytes, onWhole: (n) => whole.push(n) })
+      expect(got.sha256).toBe(sha256(bytes))
+      expect(sha256(readFileSync(join(dir, 'target')))).toBe(sha256(bytes))
+      expect(count).toBe(bytes.length)
+      return whole
+    }
+
+    test('is not fetched again, and summed up with the rest', async () => {
+      expect(await bring(etags.big!, 'big', bytes.subarray(0, have))).toEqual([have, bytes.length])
+      expect(fetched()).toEqual([`bytes=${have}-${bytes.length - 1}`])
+    })
+
+    test('if it is damaged, all comes anew', async () => {
+      // In one request: its etag is the md5 of all of it.
+      const { etag } = await direct.put('whole', bytes)
+      const wrong = Buffer.from(bytes.subarray(0, have))
+      wrong[5] = 255 - wrong[5]!
+      const whole = await bring(etag!, 'whole', wrong)
+      expect(whole.slice(0, 3)).toEqual([have, bytes.length, 0])
+      expect(fetched()).toHaveLength(4)
+    })
+  })
 })

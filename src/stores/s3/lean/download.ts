@@ -44,6 +44,18 @@ const writeAll = (fd: number, bytes: Uint8Array): void => {
   }
 }
 
+/** Tells how much of a beginning is whole, while its pieces come in any order. */
+const wholeBeginning = (from: number, size: number, tell: ((bytes: number) => void) | undefined) => {
+  const come = new Set<number>()
+  let next = from
+  return (piece: number) => {
+    come.add(piece)
+    if (piece !== next) return
+    while (come.delete(next)) next++
+    tell?.(Math.min(size, next * pieceBytes))
+  }
+}
+
 interface Job {
   lean: Lean
   key: string
@@ -122,17 +134,24 @@ const stateOf = async ({
 /** A big object, by other threads, which sum it up as it comes: into a file in pieces over several connections, or kept nowhere, in one. */
 const elsewhere = async (job: Job, fd: number | undefined): Promise<Transferred> => {
   const { lean, key, options, arrived } = job
-  const { size, signal } = options
+  const { size, signal, onWhole } = options
   const { info, ...pin } = await stateOf(job)
   const file = lean.threads.file(fd, algorithmsFor(options, info.checksums))
   const whole = { key, size, ...pin, into: { file, arrived }, start: 0, end: size, signal }
+  const fill = async () => {
+    const had = Math.floor(Math.min(options.have ?? 0, size) / pieceBytes)
+    const come = wholeBeginning(had, size, onWhole)
+    onWhole?.(had * pieceBytes)
+    if (had > 0) file.has(had * pieceBytes)
+    arrived(had * pieceBytes)
+    await eachPiece(Math.ceil(size / pieceBytes) - had, lean.threads.pieces, signal, async (more, stop) => {
+      const start = (had + more) * pieceBytes
+      await fetchStretch(lean, { ...whole, start, end: Math.min(size, start + pieceBytes), signal: stop })
+      come(had + more)
+    })
+  }
   try {
-    if (fd === undefined) await fetchStretch(lean, whole)
-    else
-      await eachPiece(Math.ceil(size / pieceBytes), lean.threads.pieces, signal, async (piece, stop) => {
-        const start = piece * pieceBytes
-        await fetchStretch(lean, { ...whole, start, end: Math.min(size, start + pieceBytes), signal: stop })
-      })
+    await (fd === undefined ? fetchStretch(lean, whole) : fill())
     const sums = await file.finish(size)
     verify(lean, key, options, info.checksums, sums)
     return { info, sha256: sums.sha256! }
@@ -149,7 +168,13 @@ const once = (job: Job): Promise<Transferred> => {
 
 const intact = async (job: Omit<Job, 'arrived'>): Promise<Transferred> => {
   try {
-    return await untilIntact(job.options.onBytes, (arrived) => once({ ...job, arrived }))
+    let { have = 0 } = job.options
+    return await untilIntact(job.options.onBytes, (arrived) => {
+      const options = { ...job.options, have }
+      // If it comes out damaged, what was there may be what is wrong.
+      have = 0
+      return once({ ...job, options, arrived })
+    })
   } catch (error) {
     throw error instanceof LocalError ? error.cause : error
   }

@@ -49,7 +49,7 @@ export const leanUploadFile = async (
   lean: Lean,
   key: string,
   fd: number,
-  { size, onBytes, ...options }: UploadFileOptions,
+  { size, onBytes, resumable, ...options }: UploadFileOptions,
 ): Promise<Transferred> => {
   options.signal?.throwIfAborted()
   if (size < readElsewhere) {
@@ -78,7 +78,7 @@ export const leanUploadFile = async (
       onBytes?.(length)
       return part
     }
-    const info = await uploadInParts(lean.s3, key, size, next, leanSender(lean), options)
+    const info = await uploadInParts(lean.s3, key, size, next, leanSender(lean), options, resumable)
     return { info, sha256: (await file.finish(size)).sha256! }
   } finally {
     await file.abandon()

@@ -13,6 +13,8 @@ import { Pieces } from './pieces.ts'
 export interface ThreadFile {
   /** Makes one exchange in a thread; `passed` hears of bytes that are written. When it settles, nothing more is written. */
   carrier(expected: Expected, passed: (count: number) => void): Carrier
+  /** The first bytes are there already; said before anything else is fetched. */
+  has(bytes: number): void
   /** The sums over the first `size` bytes, which are all there. */
   finish(size: number): Promise<Sums>
   /** Nobody wants to know any more; the file isn't read after this. */
@@ -88,6 +90,7 @@ export class FetchThreads {
     return {
       carrier: (expected, passed) => (request, receiver, signal) =>
         this.#get(owner, { file, fd, request, expected }, { receiver, signal, passed }),
+      has: (bytes) => this.#send(owner, { do: 'written', file, start: 0, end: bytes }),
       finish: async (size) => {
         const answer = await last({ do: 'finish', id: ++this.#count, file, size })
         if ('sums' in answer) return answer.sums
