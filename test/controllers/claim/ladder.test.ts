@@ -186,6 +186,36 @@ describe('the next volumes', () => {
     expect(new Set(users)).toEqual(new Set([1000]))
   })
 
+  test('are filled from the store when the mover may not touch what was restored, and say so', async () => {
+    const api = withSnapshot(undefined, claim())
+    const refused: Actor = (model) => {
+      const mover = model.all<PodObject>(kinds.Pod).find(({ status }) => status?.phase === 'Running')
+      const prime = model.all<Claim>(kinds.Claim).find(({ spec }) => spec.dataSourceRef?.kind === 'VolumeSnapshot')
+      if (mover === undefined || prime === undefined) return false
+      const result = {
+        op: 'Populate',
+        outcome: 'Failed',
+        reason: 'UnreadableFiles',
+        message: 'deep/ may not be opened.',
+      }
+      const { name, namespace } = mover.metadata
+      model.change<PodObject>(kinds.Pod, namespace, name, (it) => {
+        const terminated = { exitCode: 17, message: JSON.stringify(result) }
+        it.status = { phase: 'Failed', containerStatuses: [{ name: 'mover', state: { terminated } }] }
+      })
+      return true
+    }
+    const [others, kubelet] = [cluster().slice(0, -1), cluster().at(-1)]
+    const { events } = await drive(api, options([...others, refused, kubelet!]))
+    expect(found(api)).toMatchObject({
+      phase: 'Bound',
+      found: 'nothing',
+      strategy: { used: 'Copy', failed: ['Snapshot'] },
+    })
+    expect(events.map(({ message }) => message).join()).toContain('deep/ may not be opened')
+    expect(api.all<Claim>(kinds.Claim)).toHaveLength(1)
+  })
+
   test('do not wait long for one that was announced and does not come', async () => {
     const api = model(keepsVolumes, snapshotClass(), claim())
     api.change<DatasetVersion>(kinds.DatasetVersion, 'vision', 'mnist-v2', ({ status }) => {

@@ -1,4 +1,5 @@
 import type { MoveSpec } from '../../../api/move.ts'
+import { annotations } from '../../../api/names.ts'
 import { parseQuantity } from '../../../api/quantity.ts'
 import { type Attempt, type AttemptInput, attempt, staleJobs } from '../../../desired/attempt.ts'
 import { annotate, sameObject } from '../../../desired/json-patch.ts'
@@ -19,7 +20,7 @@ import type { World } from '../world.ts'
 import { accessOf, claimRef, isBound, type Resolved, resolvedOf } from './facts.ts'
 import { selectedNode, tooMany } from './place.ts'
 import { type Waiting, waits } from './say.ts'
-import { snapshotOf, versionOf } from './strategy.ts'
+import { choose, snapshotOf, versionOf } from './strategy.ts'
 
 /** On a prime: which attempt runs or comes next, not before when, and why the last one failed. */
 export const attemptAnnotation = 'granary.dev/attempt'
@@ -151,6 +152,19 @@ const startMover = (world: World, prime: Claim, resolved: Resolved, number: numb
   return { ...(number > 1 ? { live: true } : {}), create: [job] }
 }
 
+/** What was restored belongs to somebody whose files the mover may not touch: the next rung, on a new volume. */
+const withoutSnapshot = (world: World, prime: Claim, failed: Attempt & { state: 'failed' }): Plan | undefined => {
+  const { claim } = world
+  if (failed.reason !== 'UnreadableFiles' || strategyOf(prime)?.used !== 'Snapshot') return undefined
+  const tried = [...new Set([...(strategyOf(claim)?.failed ?? []), 'Snapshot' as const])]
+  const strategy = choose(world, tried, `checking a restored snapshot failed: ${failed.message}`)
+  const ops = annotate(claim, { [annotations.strategy]: JSON.stringify(strategy) })
+  return {
+    patch: [{ ref: claimRef(claim), ops: [sameObject(claim), ...ops] }],
+    events: [{ regarding: claim, type: 'Warning', reason: 'SnapshotUnusable', message: strategy.reason }],
+  }
+}
+
 const tryAgain = (world: World, prime: Claim, input: AttemptInput, failed: Attempt & { state: 'failed' }): Plan => {
   const said = waits(world, failed.reason, failed.message, Math.max(failed.retryAt - world.now, 0))
   const ops = annotate(prime, {
@@ -192,7 +206,7 @@ export const fill = (world: World): Plan | undefined => {
     case 'running':
       return waits(world, 'Populating', `Is being filled with ${resolved.dataset}:${resolved.version}.`)
     case 'failed':
-      return tryAgain(world, prime, input, state)
+      return withoutSnapshot(world, prime, state) ?? tryAgain(world, prime, input, state)
     case 'done':
       return { requeueAfter: 5_000 }
   }

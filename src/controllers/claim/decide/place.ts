@@ -137,9 +137,9 @@ export const replaceStranded = (world: World): Plan | undefined => {
   if (isLeaving(prime) || prime.status?.phase === 'Lost') return remove
   // What the claim was resolved to was written anew: what is on the prime is something else.
   if (prime.metadata.annotations?.[annotations.digest] !== (resolvedOf(claim)?.digest ?? '')) return remove
-  if (prime.spec.volumeName !== undefined && prime.spec.volumeName !== '') return undefined
-  // Its driver could not make it from what it was told to.
+  // It could not be made, or not be checked, as it was told to.
   if ((strategyOf(prime)?.used ?? strategyOf(claim)?.used) !== strategyOf(claim)?.used) return remove
+  if (prime.spec.volumeName !== undefined && prime.spec.volumeName !== '') return undefined
   const told = prime.metadata.annotations?.[primeNodeAnnotation]
   if (told === undefined) return undefined
   const refused = prime.metadata.annotations?.[selectedNodeAnnotation] === undefined
