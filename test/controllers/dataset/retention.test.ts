@@ -346,6 +346,16 @@ describe('deleting a version', () => {
     expect(statusOf(api)?.tombstones).toMatchObject([{ version: 'v1', stored: true }])
   })
 
+  test('a tombstone that the store has lost is written again, and does not come due for ever', async () => {
+    const seen: Sweep[] = []
+    const lost = { version: 'v1', sequence: 1, reason: 'Deleted', stored: true }
+    const grace = { at: '2025-12-30T00:00:00Z', until: '2025-12-31T00:00:00Z' }
+    const api = scene({}, [version(2)], { tombstones: [{ ...lost, ...grace }] })
+    await run(api, 10 * minute, store(seen))
+    expect(statusOf(api)?.tombstones ?? []).toEqual([])
+    expect(seen.map(({ tombstones }) => tombstones.map(({ sequence }) => sequence))).toEqual([[], [1], []])
+  })
+
   test('wherever the operator dies, a deletion and its restore end the same', async () => {
     const acts: ((api: ModelApi) => boolean)[] = [
       (api) => {

@@ -59,7 +59,11 @@ export const sweepDueAt = (world: World, draft: Draft): number | undefined => {
   if ((draft.status.nextSequence ?? 1) <= 1) return undefined
   const tombstones = draft.status.tombstones ?? []
   const waiting = tombstones.filter(({ stored }) => stored !== true).map(({ at }) => Date.parse(at) + together)
-  const overdue = tombstones.filter(({ stored }) => stored === true).map(({ until }) => Date.parse(until) + second)
+  // What a run has left over is not tried again in the same breath.
+  const rested = last.finishedAt === undefined ? 0 : Date.parse(last.finishedAt) + together
+  const overdue = tombstones
+    .filter(({ stored }) => stored === true)
+    .map(({ until }) => Math.max(Date.parse(until) + second, rested))
   const regular = Date.parse(last.finishedAt ?? world.dataset.metadata.creationTimestamp ?? '') + day
   const early = (day / 4) * spread(world.dataset.metadata.uid ?? '')
   const due = Math.min(

@@ -84,10 +84,16 @@ const noteRestored = (world: World, draft: Draft, found: Swept): void => {
 
 /** What the store says about tombstones: those that it has, and those of which nothing is left. */
 const noteTombstones = (draft: Draft, spec: SweepSpec, found: Swept): void => {
-  const asked = new Set([...spec.tombstones.map(({ sequence }) => sequence), ...found.tombstones.map(({ n }) => n)])
+  const asked = new Set(spec.tombstones.map(({ sequence }) => sequence))
+  const there = new Set(found.tombstones.map(({ n }) => n))
   const kept = (draft.status.tombstones ?? [])
     .filter(({ sequence }) => !found.purged.includes(sequence))
-    .map((one) => (asked.has(one.sequence) ? { ...one, stored: true } : one))
+    .map(({ stored, ...one }) => {
+      if (asked.has(one.sequence) || there.has(one.sequence)) return { ...one, stored: true }
+      // Its grace is over, and the store has lost it: what stays here as it is would be due for ever. It is written again.
+      const isLost = stored === true && Date.parse(one.until) <= Date.parse(spec.now)
+      return { ...one, stored: isLost ? undefined : stored }
+    })
   const known = new Set(kept.map(({ sequence }) => sequence))
   // Of a Dataset that was adopted: they are older than it is.
   const more = found.tombstones
