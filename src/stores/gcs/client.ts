@@ -8,7 +8,6 @@ import type { RetryPolicy } from '../retry.ts'
 import { Connections } from '../s3/lean/connections.ts'
 import { HttpError } from './errors.ts'
 import type { GoogleIdentity } from './identity.ts'
-import type { Lines } from './stretch.ts'
 
 export interface GcsAddress {
   bucket: string
@@ -95,6 +94,16 @@ export const related = (resource: string, kind: string, bytes: Uint8Array): { ty
   const head = `--${boundary}\r\ncontent-type: application/json; charset=utf-8\r\n\r\n${resource}\r\n--${boundary}\r\ncontent-type: ${kind}\r\n\r\n`
   const body = Buffer.concat([Buffer.from(head), bytes, Buffer.from(`\r\n--${boundary}--`)])
   return { type: `multipart/related; boundary=${boundary}`, body }
+}
+
+/** Connections of our own for bytes that come, and what every request over them says. */
+export interface Lines {
+  connections: Connections
+  /** The header `host`, and what stands before every path. */
+  authority: string
+  root: string
+  /** The value of the header `authorization`. */
+  header(): Promise<string | undefined>
 }
 
 export interface GcsClient {

@@ -1,22 +1,11 @@
 import { type GetOptions, type ObjectInfo, StoreError } from '../object-store.ts'
 import { pause, TransientError } from '../retry.ts'
-import type { Connections } from '../s3/lean/connections.ts'
 import { LocalError } from '../s3/lean/local-error.ts'
 import { NotUnderstood, type ResponseHead } from '../s3/lean/response-head.ts'
-import { type GcsDeps, queryOf } from './client.ts'
+import { type GcsDeps, type Lines, queryOf } from './client.ts'
 import { translate } from './errors.ts'
 import { objectPath } from './get.ts'
 import { infoOfHeaders, isGeneration } from './info.ts'
-
-/** Connections of our own for bytes that come, and what every request over them says. */
-export interface Lines {
-  connections: Connections
-  /** The header `host`, and what stands before every path. */
-  authority: string
-  root: string
-  /** The value of the header `authorization`. */
-  header(): Promise<string | undefined>
-}
 
 /** One stretch of one state of an object: all of it, or a range. */
 export interface Stretch {

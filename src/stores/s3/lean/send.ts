@@ -8,6 +8,7 @@ import { TransientError } from '../../retry.ts'
 import type { Identity } from '../credentials.ts'
 import type { S3Deps } from '../deps.ts'
 import { translate } from '../errors.ts'
+import type { Carrier } from './carrier.ts'
 import type { Receiver } from './connection.ts'
 import type { Connections } from './connections.ts'
 import { LocalError } from './local-error.ts'
@@ -39,16 +40,6 @@ export interface Lean {
 
 const transient = new Set([408, 429, 500, 502, 503, 504])
 const overload = new Set([429, 503])
-
-/**
- * How an exchange is made: over a connection of this thread, or by another one, which puts the bytes where they belong itself and hands none of them to
- * the receiver.
- */
-export type Carrier = (
-  request: (Uint8Array | string)[],
-  receiver: Receiver,
-  signal: AbortSignal | undefined,
-) => Promise<ResponseHead>
 
 const carrierHere =
   (lean: Lean, { method }: LeanRequest): Carrier =>
