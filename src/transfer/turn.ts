@@ -13,8 +13,11 @@ type Mark = z.output<typeof Mark>
 
 /** Whoever has said that it commits does so within this time, or not at all; ms. */
 const commitWithin = 60_000
-/** Stores refuse what was signed a quarter of an hour ago: after this long no commit is on its way any more; ms. */
-const sealedFor = 20 * 60_000
+/**
+ * After this long no commit is on its way any more, ms: its mover gives up within a minute, and what a dead mover has sent is answered or dropped by servers
+ * and proxies within another (their usual limit for a request that stands still; a request of this size takes milliseconds).
+ */
+const sealedFor = 2 * commitWithin
 /** How old the answer to "whose turn is it?" may be where nothing can be lost; ms. */
 const lookEvery = 5_000
 const mostTries = 5

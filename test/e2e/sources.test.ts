@@ -36,9 +36,14 @@ describe('sources and stores that are no bucket', () => {
 
   test.concurrent('texts in the Dataset, a ConfigMap and a public file become versions', async () => {
     const { namespace } = world
+    await world.create(plain('texts-disk'))
     const served = { url: `http://${network.host}:${port}/served`, path: 'x/served.txt' }
     await world.create(
-      dataset(namespace, 'texts', { source: { inline: { files: { 'labels.txt': 'cat\ndog\n', 'a/b': '' } } } }),
+      // A team without a bucket: the versions lie on a claim, which the writer's follow.
+      dataset(namespace, 'texts', {
+        source: { inline: { files: { 'labels.txt': 'cat\ndog\n', 'a/b': '' } } },
+        store: { claim: { name: 'texts-disk' } },
+      }),
       dataset(namespace, 'keys', { source: { configMap: { name: 'labels' } } }),
       dataset(namespace, 'public', {
         source: { http: { files: [{ ...served, sha256: sha256Hex(Buffer.from('served')) }] } },
@@ -62,6 +67,12 @@ describe('sources and stores that are no bucket', () => {
       const version = await world.expectPhase(`${name}-v1`, 'Committed')
       expect(version.status).toMatchObject({ files, import: { mode: 'Copy' } })
     }
+    await world.create(
+      claim(namespace, 'more', { dataset: 'texts', annotations: { 'granary.dev/access': 'ReadWrite' } }),
+    )
+    const more = { script: 'cat /m/labels.txt && echo bird >> /m/labels.txt', volumes: { m: 'more' } }
+    expect(await world.runJob('more', more)).toMatchObject({ succeeded: true, log: 'cat\ndog\n' })
+    expect((await world.expectPhase('texts-v2', 'Committed')).status).toMatchObject({ files: 2, bytes: 13 })
     const altered = await world.expectPhase('altered-v1', 'Failed')
     expect(altered.status).toMatchObject({
       lastFailure: { reason: 'Corrupt', message: expect.stringContaining('x/served.txt') },
@@ -140,5 +151,20 @@ describe('sources and stores that are no bucket', () => {
     await world.expectGone(Dataset, 'mounted')
     const clear = { script: `rm -rf /h/${namespace}`, volumes: { h: hostPath }, uid: 0, root: true }
     expect(await world.runJob('clear', clear)).toMatchObject({ succeeded: true })
+  })
+
+  // Whether a pod can mount it is the kernel's to say: that of most test machines has no NFS client, and no server is there.
+  test.concurrent('a share: its volume and claim are made and bound, and go with the Dataset; no pod mounts it here', async () => {
+    const { namespace } = world
+    const nfs = { server: '192.0.2.1', path: '/exports/scans' }
+    await world.create(dataset(namespace, 'share', { source: { nfs }, import: 'Mount' }))
+    expect(await messageOf('share', 'Ready', 'True', 'Mounted')).toContain('share-live')
+    const { uid } = (await world.expectObject(Dataset, 'share', () => true)).metadata
+    const volume = await world.expectObject(Volume, `granary-live-${uid}`, () => true)
+    expect(volume.spec).toMatchObject({ nfs, persistentVolumeReclaimPolicy: 'Retain' })
+    expect((await world.expectBound('share-live')).spec).toMatchObject({ volumeName: `granary-live-${uid}` })
+    await remove('dataset', 'share')
+    await world.expectGone(Claim, 'share-live')
+    await world.expectGone(Volume, `granary-live-${uid}`)
   })
 })

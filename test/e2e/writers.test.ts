@@ -95,7 +95,8 @@ describe('writers', () => {
       await expectFile(world, name, '/tmp/written')
       expect(await listKeys(world.s3, world.bucket, `${prefix}versions/`)).toEqual([])
       await world.kubectl(['-n', world.namespace, 'delete', 'pod', name])
-      const committed = await world.expectPhase(`${name}-v1`, 'Committed')
+      // The lost attempt might have committed: nothing of it is replaced for two minutes.
+      const committed = await world.expectPhase(`${name}-v1`, 'Committed', 300)
       expect(committed.status).toMatchObject({ files: 2, bytes: 23, producedBy: { kind: 'Pod', name } })
       const stored = await getObject(world.s3, world.bucket, `${prefix}data/v1/file`)
       expect(Buffer.from(stored).toString()).toBe('longer than before\n')

@@ -60,13 +60,17 @@ const controller = (driver: Driver, store: VolumeStore): Record<string, Method> 
   }
 }
 
+interface Capability {
+  mount?: { mountFlags?: string[] } | null
+}
+
 const node = (store: VolumeStore, nodeId: string): Record<string, Method> => ({
   NodeGetInfo: () => ({ nodeId }),
   NodeGetCapabilities: () => ({ capabilities: [{ rpc: { type: 'STAGE_UNSTAGE_VOLUME' } }] }),
   NodeStageVolume: async (request: {
     volumeId: string
     stagingTargetPath: string
-    volumeCapability?: { mount?: { mountFlags?: string[] } | null } | null
+    volumeCapability?: Capability | null
   }) => {
     if ((await store.sizeOf('volume', request.volumeId)) === undefined) {
       throw new StatusError('NOT_FOUND', `there is no volume ${request.volumeId}`)
@@ -79,8 +83,15 @@ const node = (store: VolumeStore, nodeId: string): Record<string, Method> => ({
     await store.unmount(request.volumeId, request.stagingTargetPath)
     return {}
   },
-  NodePublishVolume: async (request: { targetPath: string; stagingTargetPath: string; readonly: boolean }) => {
-    await bindMount(request.stagingTargetPath, request.targetPath, request.readonly)
+  NodePublishVolume: async (request: {
+    targetPath: string
+    stagingTargetPath: string
+    readonly: boolean
+    volumeCapability?: Capability | null
+  }) => {
+    // A volume that is staged still for the pod before has the options of then.
+    const flags = request.volumeCapability?.mount?.mountFlags ?? []
+    await bindMount(request.stagingTargetPath, request.targetPath, request.readonly || flags.includes('ro'))
     return {}
   },
   NodeUnpublishVolume: async (request: { targetPath: string }) => {
