@@ -1,12 +1,11 @@
 import { dataPrefix } from '../manifest/keys.ts'
 import { saveVolume, writeMark } from '../transfer/checkpoint.ts'
-import type { Output } from '../transfer/collect-output.ts'
 import { claimDirectory, readCommit } from '../transfer/commit.ts'
 import { findJournals, JournalWriter, mergeJournals, sweepJournals } from '../transfer/journal.ts'
-import { readVersion } from '../transfer/read-version.ts'
 import { walkReadable } from '../transfer/survey.ts'
 import { inTurn } from '../transfer/turn.ts'
 import type { DoneOf, MoveDeps, Run } from './deps.ts'
+import { outputOf } from './output.ts'
 import { cutText } from './result.ts'
 
 /** So that progress has a total. */
@@ -35,14 +34,7 @@ export const checkpoint: Run<'Checkpoint'> = async (deps, spec) => {
       await sweepJournals(store, prefix, sequence, signal)
       return nothing
     }
-    const output: Output = {
-      data: deps.data,
-      store,
-      prefix,
-      sequence,
-      turn,
-      ...(base && { base: { sequence: base.sequence, entries: () => readVersion(store, prefix, base.root, signal) } }),
-    }
+    const output = outputOf({ data: deps.data, store, prefix, sequence, turn }, base, signal)
     await store.abortUploads(dataPrefix(prefix, sequence), signal)
     await measure(deps)
     const attempts = await findJournals(store, prefix, sequence, signal)

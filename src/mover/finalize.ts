@@ -7,12 +7,12 @@ import { collectOutput, type Output } from '../transfer/collect-output.ts'
 import { claimDirectory, commit, readCommit } from '../transfer/commit.ts'
 import { findJournals, type JournalLine, JournalWriter, mergeJournals, readJournal } from '../transfer/journal.ts'
 import { manifestSink } from '../transfer/manifest-store.ts'
-import { readVersion } from '../transfer/read-version.ts'
 import { cleanUp } from '../transfer/strays.ts'
 import { type Survey, survey } from '../transfer/survey.ts'
 import { inTurn } from '../transfer/turn.ts'
 import type { DoneOf, MoveDeps, Run, SpecOf } from './deps.ts'
 import { MoveFailure } from './failure.ts'
+import { outputOf } from './output.ts'
 import { recordOf } from './record.ts'
 
 const doneOf = (record: CommitRecord, uploaded: number): DoneOf<'Finalize'> => {
@@ -89,14 +89,7 @@ export const finalize: Run<'Finalize'> = async (deps, spec) => {
     // Whoever commits from here on has said so before, or is stopped.
     const meanwhile = await readCommit(store, prefix, sequence, signal)
     if (meanwhile !== undefined) return asBefore(meanwhile)
-    const output: Output = {
-      data: deps.data,
-      store,
-      prefix,
-      sequence,
-      turn,
-      ...(base && { base: { sequence: base.sequence, entries: () => readVersion(store, prefix, base.root, signal) } }),
-    }
+    const output = outputOf({ data: deps.data, store, prefix, sequence, turn }, base, signal)
     const found = spec.checkpoint ? undefined : await lookThrough(deps, spec)
     const { journal, strays } = found === undefined ? await fromCheckpoint(output, signal) : await bringIn(deps, output)
     let uploaded = 0
